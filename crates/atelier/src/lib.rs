@@ -1,0 +1,1 @@
+//! The embedded provider: procedural pictures, clips and films.

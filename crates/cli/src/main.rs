@@ -1,0 +1,2 @@
+//! The binary `clash`.
+fn main() {}

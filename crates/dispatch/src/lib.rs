@@ -1,0 +1,1 @@
+//! Task life cycle, retries, leases. Pure.

@@ -1,0 +1,1 @@
+//! Holds WebSockets; turns frames into room turns.

@@ -1,0 +1,1 @@
+//! Spin adapters: the only crate that knows the Spin SDK.

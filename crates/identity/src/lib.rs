@@ -1,0 +1,1 @@
+//! Who asks: token claims, roles, signing and verifying. Pure.

@@ -1,0 +1,1 @@
+//! SQL in named files, row mapping, migrations.

@@ -1,0 +1,1 @@
+//! Stories in (CSV), timelines out (OpenTimelineIO). Pure.
