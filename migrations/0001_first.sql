@@ -90,7 +90,7 @@ CREATE TABLE tasks (
     -- A pending task has a next time, an acquired one a lease and a phase, a terminal one none of them.
     CHECK ((state = 'WAITING') = (phase IS NULL AND lease_expires_at_ms IS NULL AND next_action_at_ms IS NOT NULL AND ended_at_ms IS NULL)),
     CHECK ((state = 'PROCESSING') = (phase IS NOT NULL AND lease_expires_at_ms IS NOT NULL AND next_action_at_ms IS NOT NULL)),
-    CHECK ((state IN ('FINISHED', 'FAILED', 'CANCELLED')) = (ended_at_ms IS NOT NULL))
+    CHECK ((state IN ('FINISHED', 'FAILED', 'CANCELLED')) = (phase IS NULL AND lease_expires_at_ms IS NULL AND next_action_at_ms IS NULL AND ended_at_ms IS NOT NULL))
 ) STRICT
 --;;
 CREATE INDEX tasks_due ON tasks (next_action_at_ms) WHERE next_action_at_ms IS NOT NULL

@@ -1,1 +1,16 @@
-//! Ids, Loro frames, the room-turn encoding and their limits. Knows no other crate of Master Clash.
+//! The two wire formats of a room, and nothing else: Loro protocol v1 frames between clients and
+//! the edge ([`frame`], [`fragment`]), and room turns between the edge and the application
+//! ([`turn`]). Pure functions over bytes: no IO, no clock, no knowledge of what an update means.
+//!
+//! Every decoder here is total: any bytes give a value or a [`DecodeError`], and nothing is
+//! reserved for a count that was not checked against the bytes that are left.
+
+pub mod fragment;
+pub mod frame;
+pub mod ids;
+pub mod limits;
+pub mod turn;
+mod wire;
+
+pub use ids::{BatchId, ConnectionId, InvalidId, ProjectId};
+pub use wire::{DecodeError, EncodeError};

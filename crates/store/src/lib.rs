@@ -1,1 +1,22 @@
-//! SQL in named files, row mapping, migrations.
+//! SQL of Master Clash: named statements in `sql/`, row mapping, transactions, migrations.
+//!
+//! Everything is written against [`Database`], so the same functions run inside a component
+//! (Spin's SQLite, see the `guest` crate) and natively in tests ([`native`]). This crate knows
+//! no HTTP, no clock and no randomness.
+
+pub mod database;
+pub mod migrate;
+#[cfg(feature = "native")]
+pub mod native;
+pub mod value;
+
+pub use database::{Database, StoreError, Transaction, begin, read_one};
+pub use value::{Row, Rows, Value};
+
+/// The text of a named statement: `sql!("tasks/claim_due")` is `sql/tasks/claim_due.sql`.
+#[macro_export]
+macro_rules! sql {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sql"))
+    };
+}

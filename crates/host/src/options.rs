@@ -1,0 +1,120 @@
+//! What the caller decides: where things are, and how much of everything is allowed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How an application is loaded and run.
+#[derive(Clone)]
+pub struct Options {
+    /// The application manifest (`spin.toml`, version 2).
+    pub manifest: PathBuf,
+    /// The runtime configuration, if there is one.
+    pub runtime_config: Option<PathBuf>,
+    /// Where databases, logs and staged files live. Created when missing.
+    pub state_dir: PathBuf,
+    /// Where compiled modules are kept; `<state_dir>/compiled` when not given.
+    pub cache_dir: Option<PathBuf>,
+    /// Variable values; they win over `SPIN_VARIABLE_*` and over defaults.
+    pub variables: Vec<(String, String)>,
+    /// Environment given to every component, over the manifest's own.
+    pub env: Vec<(String, String)>,
+    /// Statements run on the default database before the first request.
+    /// `@path` runs the statements of a file.
+    pub sqlite_statements: Vec<String>,
+    /// Bounds on what guests and clients may use.
+    pub limits: Limits,
+    /// Whether guests' output goes to this process's stderr as well as to the log files.
+    pub follow: bool,
+    /// Called from any thread while components compile.
+    pub progress: Option<ProgressCallback>,
+}
+
+impl Options {
+    /// Options for one manifest and state directory, the rest as by default.
+    pub fn new(manifest: impl Into<PathBuf>, state_dir: impl Into<PathBuf>) -> Self {
+        Self { manifest: manifest.into(), state_dir: state_dir.into(), ..Self::default() }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            manifest: "spin.toml".into(),
+            runtime_config: None,
+            state_dir: ".spin".into(),
+            cache_dir: None,
+            variables: Vec::new(),
+            env: Vec::new(),
+            sqlite_statements: Vec::new(),
+            limits: Limits::default(),
+            follow: false,
+            progress: None,
+        }
+    }
+}
+
+/// Bounds. The defaults are Spin's where Spin has one.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Requests one instance serves at the same time.
+    pub instance_concurrency: usize,
+    /// Requests one instance serves in its life.
+    pub instance_reuse: usize,
+    /// How long an instance may be idle before it is dropped.
+    pub idle_instance_timeout: Duration,
+    /// How long a guest may take to answer, and to finish its work after the answer.
+    pub request_timeout: Duration,
+    /// Requests from outside that are being answered at the same time.
+    pub concurrent_requests: usize,
+    /// Requests from outside that wait for their turn; more are refused with 503.
+    pub queued_requests: usize,
+    /// Instances alive at the same time, over all components.
+    pub instances: u32,
+    /// Linear memory of one instance, in bytes.
+    pub instance_memory: usize,
+    /// How many components deep a request may be passed on in process.
+    pub chain_depth: u32,
+    /// Connections that `serve` holds open at the same time.
+    pub connections: usize,
+    /// How long a client of `serve` may take to send a request's head.
+    pub header_timeout: Duration,
+    /// How long `serve` waits for open requests when it is told to stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            instance_concurrency: 16,
+            instance_reuse: 128,
+            idle_instance_timeout: Duration::from_secs(1),
+            request_timeout: Duration::from_secs(60),
+            // Enough to keep the processors busy while guests wait for databases and networks.
+            concurrent_requests: 256,
+            // A burst of four times that is queued; beyond it, waiting would only end in timeouts.
+            queued_requests: 1024,
+            // 256 requests from outside, each passed on a few times, at 16 per instance.
+            instances: 512,
+            instance_memory: 1 << 30,
+            // Deeper than any sensible application, shallow enough to end a loop quickly.
+            chain_depth: 8,
+            connections: 10_000,
+            header_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Receives what happens while an application loads.
+pub type ProgressCallback = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
+
+/// One step of loading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// A component has no compiled form yet and is being compiled.
+    Compiling { component: &'a str },
+    /// A component is ready, `done` of `total`.
+    Ready { component: &'a str, done: usize, total: usize },
+}
