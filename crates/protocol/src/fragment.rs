@@ -15,16 +15,34 @@ pub fn encode_update(
     batch: BatchId,
     update: &[u8],
 ) -> Result<Vec<Vec<u8>>, EncodeError> {
-    let frame = |message| Frame { crdt, room, message }.encode();
+    let frame = |message| {
+        Frame {
+            crdt,
+            room,
+            message,
+        }
+        .encode()
+    };
     if update.len() <= limits::FRAGMENT_BYTES {
-        return Ok(vec![frame(Message::DocUpdate { updates: vec![update], batch })?]);
+        return Ok(vec![frame(Message::DocUpdate {
+            updates: vec![update],
+            batch,
+        })?]);
     }
     let pieces = update.chunks(limits::FRAGMENT_BYTES);
     let (count, total_bytes) = (pieces.len() as u64, update.len() as u64);
     let mut frames = Vec::with_capacity(pieces.len() + 1);
-    frames.push(frame(Message::FragmentHeader { batch, count, total_bytes })?);
+    frames.push(frame(Message::FragmentHeader {
+        batch,
+        count,
+        total_bytes,
+    })?);
     for (index, data) in pieces.enumerate() {
-        frames.push(frame(Message::Fragment { batch, index: index as u64, data })?);
+        frames.push(frame(Message::Fragment {
+            batch,
+            index: index as u64,
+            data,
+        })?);
     }
     Ok(frames)
 }
@@ -75,7 +93,10 @@ pub struct Reassembly<K> {
 
 impl<K: Eq + Hash + Clone> Default for Reassembly<K> {
     fn default() -> Self {
-        Self { open: HashMap::new(), received_bytes: 0 }
+        Self {
+            open: HashMap::new(),
+            received_bytes: 0,
+        }
     }
 }
 
@@ -91,7 +112,9 @@ impl<K: Eq + Hash + Clone> Reassembly<K> {
     ) -> Result<(), Refusal> {
         let key = (room, batch);
         self.forget(&key);
-        if total_bytes > limits::REASSEMBLED_BYTES as u64 || count > limits::FRAGMENTS_PER_BATCH as u64 {
+        if total_bytes > limits::REASSEMBLED_BYTES as u64
+            || count > limits::FRAGMENTS_PER_BATCH as u64
+        {
             return Err(Refusal::TooLarge);
         }
         if count == 0 || count > total_bytes {
@@ -122,7 +145,9 @@ impl<K: Eq + Hash + Clone> Reassembly<K> {
         data: &[u8],
     ) -> Result<Option<Vec<u8>>, Refusal> {
         let key = (room, batch);
-        let Some(open) = self.open.get_mut(&key) else { return Err(Refusal::UnknownBatch) };
+        let Some(open) = self.open.get_mut(&key) else {
+            return Err(Refusal::UnknownBatch);
+        };
         let fits = open.received_bytes + data.len() <= open.total_bytes;
         let seen = index < open.next || open.early.contains_key(&index);
         if index >= open.count || data.is_empty() || seen || !fits {
@@ -158,8 +183,12 @@ impl<K: Eq + Hash + Clone> Reassembly<K> {
     /// Forgets and names the batches whose time is over; each is owed an Ack 07.
     pub fn expire(&mut self, now_ms: u64) -> Vec<(K, BatchId)> {
         let over = |open: &Open| open.expires_at_ms <= now_ms;
-        let keys: Vec<_> =
-            self.open.iter().filter(|(_, open)| over(open)).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(_, open)| over(open))
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in &keys {
             self.forget(key);
         }

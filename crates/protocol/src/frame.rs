@@ -155,7 +155,11 @@ pub enum Message<'a> {
 
 impl<'a> Frame<'a> {
     pub fn loro(room: &'a str, message: Message<'a>) -> Self {
-        Self { crdt: Crdt::Loro, room, message }
+        Self {
+            crdt: Crdt::Loro,
+            room,
+            message,
+        }
     }
 
     /// Reads one frame. Bytes after a JoinRequest, JoinOk, JoinError, RoomError or Leave are
@@ -168,7 +172,11 @@ impl<'a> Frame<'a> {
         let crdt = Crdt::from_magic(reader.array()?);
         let room = reader.room()?;
         let message = Message::decode(&mut reader)?;
-        Ok(Self { crdt, room, message })
+        Ok(Self {
+            crdt,
+            room,
+            message,
+        })
     }
 
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
@@ -189,14 +197,20 @@ impl<'a> Frame<'a> {
 impl<'a> Message<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(match reader.byte()? {
-            0x00 => Self::JoinRequest { auth: reader.bytes()?, version: reader.bytes()? },
+            0x00 => Self::JoinRequest {
+                auth: reader.bytes()?,
+                version: reader.bytes()?,
+            },
             0x01 => Self::JoinOk {
                 permission: match reader.bytes()? {
                     b"read" => Permission::Read,
                     b"write" => Permission::Write,
                     other => {
                         let value = other.first().copied().unwrap_or(0);
-                        return Err(DecodeError::UnknownTag { what: "permission", value });
+                        return Err(DecodeError::UnknownTag {
+                            what: "permission",
+                            value,
+                        });
                     }
                 },
                 version: reader.bytes()?,
@@ -208,15 +222,31 @@ impl<'a> Message<'a> {
                 let more = reader.left() > 0;
                 let has_version = more && code == JoinErrorCode::VersionUnknown;
                 let has_app_code = more && code == JoinErrorCode::Application;
-                let version = if has_version { Some(reader.bytes()?) } else { None };
-                let app_code = if has_app_code { Some(reader.string()?) } else { None };
-                Self::JoinError { code, message, version, app_code }
+                let version = if has_version {
+                    Some(reader.bytes()?)
+                } else {
+                    None
+                };
+                let app_code = if has_app_code {
+                    Some(reader.string()?)
+                } else {
+                    None
+                };
+                Self::JoinError {
+                    code,
+                    message,
+                    version,
+                    app_code,
+                }
             }
             0x03 => {
                 let count = reader.count(1)?;
                 if count > limits::UPDATES_PER_FRAME {
                     let claimed = count as u64;
-                    return Err(DecodeError::TooManyItems { claimed, most: limits::UPDATES_PER_FRAME });
+                    return Err(DecodeError::TooManyItems {
+                        claimed,
+                        most: limits::UPDATES_PER_FRAME,
+                    });
                 }
                 let mut updates = Vec::with_capacity(count);
                 for _ in 0..count {
@@ -230,7 +260,11 @@ impl<'a> Message<'a> {
                 let batch = BatchId(reader.array()?);
                 let (count, total_bytes) = (reader.uint()?, reader.uint()?);
                 reader.end()?;
-                Self::FragmentHeader { batch, count, total_bytes }
+                Self::FragmentHeader {
+                    batch,
+                    count,
+                    total_bytes,
+                }
             }
             0x05 => {
                 let batch = BatchId(reader.array()?);
@@ -249,7 +283,12 @@ impl<'a> Message<'a> {
                 reader.end()?;
                 Self::Ack { batch, status }
             }
-            value => return Err(DecodeError::UnknownTag { what: "message type", value }),
+            value => {
+                return Err(DecodeError::UnknownTag {
+                    what: "message type",
+                    value,
+                });
+            }
         })
     }
 
@@ -260,16 +299,28 @@ impl<'a> Message<'a> {
                 put_bytes(out, auth);
                 put_bytes(out, version);
             }
-            Self::JoinOk { permission, version, extra } => {
+            Self::JoinOk {
+                permission,
+                version,
+                extra,
+            } => {
                 out.push(0x01);
-                put_bytes(out, match permission {
-                    Permission::Read => b"read",
-                    Permission::Write => b"write",
-                });
+                put_bytes(
+                    out,
+                    match permission {
+                        Permission::Read => b"read",
+                        Permission::Write => b"write",
+                    },
+                );
                 put_bytes(out, version);
                 put_bytes(out, extra);
             }
-            Self::JoinError { code, message, version, app_code } => {
+            Self::JoinError {
+                code,
+                message,
+                version,
+                app_code,
+            } => {
                 out.push(0x02);
                 out.push(code.as_u8());
                 put_bytes(out, message.as_bytes());
@@ -288,7 +339,11 @@ impl<'a> Message<'a> {
                 }
                 out.extend_from_slice(&batch.0);
             }
-            Self::FragmentHeader { batch, count, total_bytes } => {
+            Self::FragmentHeader {
+                batch,
+                count,
+                total_bytes,
+            } => {
                 out.push(0x04);
                 out.extend_from_slice(&batch.0);
                 put_uint(out, *count);
@@ -320,13 +375,21 @@ impl<'a> Message<'a> {
         match self {
             Self::JoinRequest { auth, version } => 1 + var(auth.len()) + var(version.len()),
             Self::JoinOk { version, extra, .. } => 7 + var(version.len()) + var(extra.len()),
-            Self::JoinError { message, version, app_code, .. } => {
+            Self::JoinError {
+                message,
+                version,
+                app_code,
+                ..
+            } => {
                 2 + var(message.len())
                     + version.map_or(0, |v| var(v.len()))
                     + app_code.map_or(0, |c| var(c.len()))
             }
             Self::DocUpdate { updates, .. } => {
-                12 + updates.iter().map(|update| var(update.len())).sum::<usize>()
+                12 + updates
+                    .iter()
+                    .map(|update| var(update.len()))
+                    .sum::<usize>()
             }
             Self::FragmentHeader { .. } => 29,
             Self::Fragment { data, .. } => 19 + var(data.len()),

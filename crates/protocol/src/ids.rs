@@ -16,7 +16,11 @@ pub struct ProjectId(String);
 
 impl ProjectId {
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        if Self::is_valid(text) { Ok(Self(text.to_owned())) } else { Err(InvalidId) }
+        if Self::is_valid(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidId)
+        }
     }
 
     pub fn is_valid(text: &str) -> bool {
@@ -35,7 +39,11 @@ impl ProjectId {
 impl TryFrom<String> for ProjectId {
     type Error = InvalidId;
     fn try_from(text: String) -> Result<Self, InvalidId> {
-        if Self::is_valid(&text) { Ok(Self(text)) } else { Err(InvalidId) }
+        if Self::is_valid(&text) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidId)
+        }
     }
 }
 

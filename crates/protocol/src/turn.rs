@@ -30,9 +30,21 @@ pub struct RoomTurn<B = Vec<u8>> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input<B = Vec<u8>> {
-    Join { connection: ConnectionId, auth: B, version: B },
-    Update { connection: ConnectionId, batch: BatchId, session: B, updates: Vec<B> },
-    Leave { connection: ConnectionId, session: B },
+    Join {
+        connection: ConnectionId,
+        auth: B,
+        version: B,
+    },
+    Update {
+        connection: ConnectionId,
+        batch: BatchId,
+        session: B,
+        updates: Vec<B>,
+    },
+    Leave {
+        connection: ConnectionId,
+        session: B,
+    },
 }
 
 /// The answer, one [`RoomAnswer`] for each room of the request.
@@ -75,7 +87,10 @@ pub enum Output<B = Vec<u8>> {
         /// A [`crate::frame::AckStatus`].
         status: u8,
     },
-    Broadcast { except: Option<ConnectionId>, updates: Vec<B> },
+    Broadcast {
+        except: Option<ConnectionId>,
+        updates: Vec<B>,
+    },
     RoomError {
         connection: ConnectionId,
         /// A [`crate::frame::RoomErrorCode`].
@@ -83,7 +98,11 @@ pub enum Output<B = Vec<u8>> {
         message: String,
     },
     /// Close the WebSocket with this code.
-    Close { connection: ConnectionId, code: u16, reason: String },
+    Close {
+        connection: ConnectionId,
+        code: u16,
+        reason: String,
+    },
 }
 
 impl TurnRequest {
@@ -165,19 +184,34 @@ impl<B> Input<B> {
         }
     }
 
-    fn read(reader: &mut Reader<'_>, own: &mut impl FnMut(&[u8]) -> B) -> Result<Self, DecodeError> {
+    fn read(
+        reader: &mut Reader<'_>,
+        own: &mut impl FnMut(&[u8]) -> B,
+    ) -> Result<Self, DecodeError> {
         let tag = reader.byte()?;
         let connection = ConnectionId(reader.uint()?);
         Ok(match tag {
-            0 => Self::Join { connection, auth: own(reader.bytes()?), version: own(reader.bytes()?) },
+            0 => Self::Join {
+                connection,
+                auth: own(reader.bytes()?),
+                version: own(reader.bytes()?),
+            },
             1 => Self::Update {
                 connection,
                 batch: BatchId(reader.array()?),
                 session: own(reader.bytes()?),
                 updates: byte_list(reader, own)?,
             },
-            2 => Self::Leave { connection, session: own(reader.bytes()?) },
-            value => return Err(DecodeError::UnknownTag { what: "input", value }),
+            2 => Self::Leave {
+                connection,
+                session: own(reader.bytes()?),
+            },
+            value => {
+                return Err(DecodeError::UnknownTag {
+                    what: "input",
+                    value,
+                });
+            }
         })
     }
 }
@@ -185,20 +219,32 @@ impl<B> Input<B> {
 impl<B: AsRef<[u8]>> Input<B> {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Join { connection, auth, version } => {
+            Self::Join {
+                connection,
+                auth,
+                version,
+            } => {
                 out.push(0);
                 put_uint(out, connection.0);
                 put_bytes(out, auth.as_ref());
                 put_bytes(out, version.as_ref());
             }
-            Self::Update { connection, batch, session, updates } => {
+            Self::Update {
+                connection,
+                batch,
+                session,
+                updates,
+            } => {
                 out.push(1);
                 put_uint(out, connection.0);
                 out.extend_from_slice(&batch.0);
                 put_bytes(out, session.as_ref());
                 put_list(out, updates, |out, update| put_bytes(out, update.as_ref()));
             }
-            Self::Leave { connection, session } => {
+            Self::Leave {
+                connection,
+                session,
+            } => {
                 out.push(2);
                 put_uint(out, connection.0);
                 put_bytes(out, session.as_ref());
@@ -208,7 +254,10 @@ impl<B: AsRef<[u8]>> Input<B> {
 }
 
 impl<B> Output<B> {
-    fn read(reader: &mut Reader<'_>, own: &mut impl FnMut(&[u8]) -> B) -> Result<Self, DecodeError> {
+    fn read(
+        reader: &mut Reader<'_>,
+        own: &mut impl FnMut(&[u8]) -> B,
+    ) -> Result<Self, DecodeError> {
         let tag = reader.byte()?;
         Ok(match tag {
             0 => Self::Joined {
@@ -216,7 +265,12 @@ impl<B> Output<B> {
                 permission: match reader.byte()? {
                     0 => Permission::Read,
                     1 => Permission::Write,
-                    value => return Err(DecodeError::UnknownTag { what: "permission", value }),
+                    value => {
+                        return Err(DecodeError::UnknownTag {
+                            what: "permission",
+                            value,
+                        });
+                    }
                 },
                 version: own(reader.bytes()?),
                 session: own(reader.bytes()?),
@@ -247,7 +301,12 @@ impl<B> Output<B> {
                 code: u16::try_from(reader.uint()?).map_err(|_| DecodeError::IntegerTooLong)?,
                 reason: reader.string()?.to_owned(),
             },
-            value => return Err(DecodeError::UnknownTag { what: "output", value }),
+            value => {
+                return Err(DecodeError::UnknownTag {
+                    what: "output",
+                    value,
+                });
+            }
         })
     }
 }
@@ -255,7 +314,13 @@ impl<B> Output<B> {
 impl<B: AsRef<[u8]>> Output<B> {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Joined { connection, permission, version, session, backfill } => {
+            Self::Joined {
+                connection,
+                permission,
+                version,
+                session,
+                backfill,
+            } => {
                 out.push(0);
                 put_uint(out, connection.0);
                 out.push(match permission {
@@ -266,14 +331,25 @@ impl<B: AsRef<[u8]>> Output<B> {
                 put_bytes(out, session.as_ref());
                 put_list(out, backfill, |out, update| put_bytes(out, update.as_ref()));
             }
-            Self::JoinError { connection, code, message, version } => {
+            Self::JoinError {
+                connection,
+                code,
+                message,
+                version,
+            } => {
                 out.push(1);
                 put_uint(out, connection.0);
                 out.push(*code);
                 put_bytes(out, message.as_bytes());
-                put_option(out, version.as_ref(), |out, version| put_bytes(out, version.as_ref()));
+                put_option(out, version.as_ref(), |out, version| {
+                    put_bytes(out, version.as_ref())
+                });
             }
-            Self::Ack { connection, batch, status } => {
+            Self::Ack {
+                connection,
+                batch,
+                status,
+            } => {
                 out.push(2);
                 put_uint(out, connection.0);
                 out.extend_from_slice(&batch.0);
@@ -284,13 +360,21 @@ impl<B: AsRef<[u8]>> Output<B> {
                 put_option(out, *except, |out, connection| put_uint(out, connection.0));
                 put_list(out, updates, |out, update| put_bytes(out, update.as_ref()));
             }
-            Self::RoomError { connection, code, message } => {
+            Self::RoomError {
+                connection,
+                code,
+                message,
+            } => {
                 out.push(4);
                 put_uint(out, connection.0);
                 out.push(*code);
                 put_bytes(out, message.as_bytes());
             }
-            Self::Close { connection, code, reason } => {
+            Self::Close {
+                connection,
+                code,
+                reason,
+            } => {
                 out.push(5);
                 put_uint(out, connection.0);
                 put_uint(out, u64::from(*code));
@@ -304,7 +388,10 @@ fn open(body: &[u8]) -> Result<Reader<'_>, DecodeError> {
     let mut reader = Reader::new(body);
     match reader.byte()? {
         VERSION => Ok(reader),
-        value => Err(DecodeError::UnknownTag { what: "turn version", value }),
+        value => Err(DecodeError::UnknownTag {
+            what: "turn version",
+            value,
+        }),
     }
 }
 
@@ -337,7 +424,10 @@ fn option<'a, T>(
     match reader.byte()? {
         0 => Ok(None),
         1 => value(reader).map(Some),
-        value => Err(DecodeError::UnknownTag { what: "option", value }),
+        value => Err(DecodeError::UnknownTag {
+            what: "option",
+            value,
+        }),
     }
 }
 

@@ -51,13 +51,19 @@ impl<'a> Reader<'a> {
     }
 
     pub fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
-        let (head, rest) = self.rest.split_at_checked(length).ok_or(DecodeError::Truncated)?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(head)
     }
 
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
+        let (head, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(*head)
     }
@@ -92,7 +98,10 @@ impl<'a> Reader<'a> {
     pub fn room(&mut self) -> Result<&'a str, DecodeError> {
         let room = self.string()?;
         if room.len() > crate::limits::ROOM_ID_BYTES {
-            return Err(DecodeError::TooLong(room.len(), crate::limits::ROOM_ID_BYTES));
+            return Err(DecodeError::TooLong(
+                room.len(),
+                crate::limits::ROOM_ID_BYTES,
+            ));
         }
         Ok(room)
     }
