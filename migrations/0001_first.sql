@@ -81,6 +81,9 @@ CREATE TABLE tasks (
     result TEXT,
     error TEXT,
     asset_id TEXT,
+    -- Unanswered calls in a row in this phase; and since when no server serves the kind.
+    misses INTEGER NOT NULL DEFAULT 0,
+    unserved_since_ms INTEGER,
     lease_expires_at_ms INTEGER,
     next_action_at_ms INTEGER,
     created_by TEXT NOT NULL,

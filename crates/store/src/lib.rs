@@ -4,10 +4,14 @@
 //! (Spin's SQLite, see the `guest` crate) and natively in tests ([`native`]). This crate knows
 //! no HTTP, no clock and no randomness.
 
+pub mod assets;
 pub mod database;
+pub mod effects;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod servers;
+pub mod tasks;
 pub mod value;
 
 pub use database::{Database, StoreError, Transaction, begin, read_one};

@@ -1,0 +1,1 @@
+DELETE FROM asset_chunks WHERE asset_id = ?1

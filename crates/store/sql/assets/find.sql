@@ -1,0 +1,1 @@
+SELECT * FROM assets WHERE project_id = ?1 AND id = ?2

@@ -1,0 +1,1 @@
+UPDATE asset_chunks SET asset_id = ?2 WHERE asset_id = ?1

@@ -1,0 +1,1 @@
+SELECT * FROM servers WHERE id = ?1

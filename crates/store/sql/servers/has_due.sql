@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT 1 FROM servers WHERE next_check_at_ms <= ?1) AS due

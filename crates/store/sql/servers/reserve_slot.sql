@@ -1,0 +1,3 @@
+UPDATE servers SET used = used + 1
+WHERE id = ?1 AND used < slots AND state = 'ONLINE'
+RETURNING used

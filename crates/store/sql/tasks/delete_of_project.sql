@@ -1,0 +1,1 @@
+DELETE FROM tasks WHERE project_id = ?1

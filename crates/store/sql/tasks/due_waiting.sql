@@ -1,0 +1,8 @@
+-- The oldest of each kind, so that a crowd of one kind does not hide the others.
+SELECT * FROM (
+    SELECT *, row_number() OVER (PARTITION BY kind ORDER BY next_action_at_ms, created_at_ms, id) AS place
+    FROM tasks
+    WHERE state = 'WAITING' AND next_action_at_ms <= ?1
+)
+WHERE place <= ?2
+ORDER BY next_action_at_ms, created_at_ms, id

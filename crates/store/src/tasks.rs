@@ -1,0 +1,302 @@
+//! Rows of `tasks`. What may follow what is decided by the dispatch crate; here every write of a
+//! transition is a compare-and-set on the version.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Database, Row, StoreError, Value, read_one, sql};
+
+/// A medium that a task starts from: an asset of the task's own project, or an outside address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// `image`, `video`, or whatever the kind understands.
+    pub role: String,
+    /// The id of an asset in the task's project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset: Option<String>,
+    /// An absolute http(s) address, used when `asset` is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+}
+
+/// What a submission brings. `params` is a JSON object as text.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    pub id: String,
+    pub project_id: String,
+    pub tenant: String,
+    pub node_id: Option<String>,
+    pub kind: String,
+    pub prompt: String,
+    pub params: String,
+    pub inputs: Vec<Input>,
+    pub created_by: String,
+    pub created_at_ms: i64,
+}
+
+/// A whole row; enums are still text here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRow {
+    pub id: String,
+    pub project_id: String,
+    pub tenant: String,
+    pub node_id: Option<String>,
+    pub kind: String,
+    pub prompt: String,
+    pub params: String,
+    pub inputs: String,
+    pub state: String,
+    pub phase: Option<String>,
+    pub version: i64,
+    pub attempt: i64,
+    pub server_id: Option<String>,
+    pub external_id: Option<String>,
+    pub progress: f64,
+    pub result: Option<String>,
+    pub error: Option<String>,
+    pub asset_id: Option<String>,
+    pub misses: i64,
+    pub unserved_since_ms: Option<i64>,
+    pub lease_expires_at_ms: Option<i64>,
+    pub next_action_at_ms: Option<i64>,
+    pub created_by: String,
+    pub created_at_ms: i64,
+    pub started_at_ms: Option<i64>,
+    pub ended_at_ms: Option<i64>,
+}
+
+impl TaskRow {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let text = |column: &str| row.text(column).map(str::to_owned);
+        let optional = |column: &str| {
+            row.optional_text(column)
+                .map(|value| value.map(str::to_owned))
+        };
+        Ok(Self {
+            id: text("id")?,
+            project_id: text("project_id")?,
+            tenant: text("tenant")?,
+            node_id: optional("node_id")?,
+            kind: text("kind")?,
+            prompt: text("prompt")?,
+            params: text("params")?,
+            inputs: text("inputs")?,
+            state: text("state")?,
+            phase: optional("phase")?,
+            version: row.integer("version")?,
+            attempt: row.integer("attempt")?,
+            server_id: optional("server_id")?,
+            external_id: optional("external_id")?,
+            progress: row.real("progress")?,
+            result: optional("result")?,
+            error: optional("error")?,
+            asset_id: optional("asset_id")?,
+            misses: row.integer("misses")?,
+            unserved_since_ms: row.optional_integer("unserved_since_ms")?,
+            lease_expires_at_ms: row.optional_integer("lease_expires_at_ms")?,
+            next_action_at_ms: row.optional_integer("next_action_at_ms")?,
+            created_by: text("created_by")?,
+            created_at_ms: row.integer("created_at_ms")?,
+            started_at_ms: row.optional_integer("started_at_ms")?,
+            ended_at_ms: row.optional_integer("ended_at_ms")?,
+        })
+    }
+    /// The inputs as they were submitted.
+    pub fn inputs(&self) -> Result<Vec<Input>, StoreError> {
+        serde_json::from_str(&self.inputs)
+            .map_err(|error| StoreError::Shape(format!("inputs of task {}: {error}", self.id)))
+    }
+}
+
+/// Inserts a WAITING task that is due at once. False: the node has a live task of this kind (TK1).
+pub async fn insert(database: &impl Database, task: &NewTask) -> Result<bool, StoreError> {
+    let inputs = serde_json::to_string(&task.inputs)
+        .map_err(|error| StoreError::Shape(format!("inputs of task {}: {error}", task.id)))?;
+    let parameters: [Value; 10] = [
+        task.id.as_str().into(),
+        task.project_id.as_str().into(),
+        task.tenant.as_str().into(),
+        task.node_id.clone().into(),
+        task.kind.as_str().into(),
+        task.prompt.as_str().into(),
+        task.params.as_str().into(),
+        inputs.into(),
+        task.created_by.as_str().into(),
+        task.created_at_ms.into(),
+    ];
+    match database.query(sql!("tasks/insert"), &parameters).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_unique_violation() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+pub async fn find(database: &impl Database, id: &str) -> Result<Option<TaskRow>, StoreError> {
+    let row = read_one(database, sql!("tasks/find"), &[id.into()]).await?;
+    row.map(|row| TaskRow::read(&row)).transpose()
+}
+
+/// The live task of this kind that a node has, if any.
+pub async fn find_live_of_node(
+    database: &impl Database,
+    project_id: &str,
+    node_id: &str,
+    kind: &str,
+) -> Result<Option<TaskRow>, StoreError> {
+    let parameters = [project_id.into(), node_id.into(), kind.into()];
+    let row = read_one(database, sql!("tasks/find_live_of_node"), &parameters).await?;
+    row.map(|row| TaskRow::read(&row)).transpose()
+}
+
+/// The newest first; an absent filter matches everything.
+pub async fn list(
+    database: &impl Database,
+    tenant: Option<&str>,
+    project_id: Option<&str>,
+    state: Option<&str>,
+    limit: i64,
+) -> Result<Vec<TaskRow>, StoreError> {
+    let parameters = [
+        tenant.map(str::to_owned).into(),
+        project_id.map(str::to_owned).into(),
+        state.map(str::to_owned).into(),
+        limit.into(),
+    ];
+    read_all(database, sql!("tasks/list"), &parameters).await
+}
+
+/// Writes everything that a transition may change, if the row still has `task.version`.
+/// The version rises by one; false means that another write came first.
+pub async fn replace(database: &impl Database, task: &TaskRow) -> Result<bool, StoreError> {
+    let parameters: [Value; 17] = [
+        task.id.as_str().into(),
+        task.version.into(),
+        task.state.as_str().into(),
+        task.phase.clone().into(),
+        task.attempt.into(),
+        task.server_id.clone().into(),
+        task.external_id.clone().into(),
+        task.progress.into(),
+        task.result.clone().into(),
+        task.error.clone().into(),
+        task.asset_id.clone().into(),
+        task.misses.into(),
+        task.unserved_since_ms.into(),
+        task.lease_expires_at_ms.into(),
+        task.next_action_at_ms.into(),
+        task.started_at_ms.into(),
+        task.ended_at_ms.into(),
+    ];
+    Ok(!database
+        .query(sql!("tasks/replace"), &parameters)
+        .await?
+        .is_empty())
+}
+
+/// Which kinds of work are due now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub waiting: bool,
+    pub processing: bool,
+}
+
+/// A cheap look before taking the write lock.
+pub async fn has_due(database: &impl Database, now_ms: i64) -> Result<Due, StoreError> {
+    let row = read_one(database, sql!("tasks/has_due"), &[now_ms.into()]).await?;
+    let row = row.ok_or_else(|| StoreError::Shape("EXISTS gave no row".into()))?;
+    Ok(Due {
+        waiting: row.integer("waiting")? != 0,
+        processing: row.integer("processing")? != 0,
+    })
+}
+
+/// Due WAITING tasks, at most `per_kind` of each kind, the oldest first.
+pub async fn due_waiting(
+    database: &impl Database,
+    now_ms: i64,
+    per_kind: i64,
+) -> Result<Vec<TaskRow>, StoreError> {
+    read_all(
+        database,
+        sql!("tasks/due_waiting"),
+        &[now_ms.into(), per_kind.into()],
+    )
+    .await
+}
+
+/// Claims due PROCESSING tasks by moving their next time to `hold_until_ms`.
+pub async fn claim_due(
+    database: &impl Database,
+    now_ms: i64,
+    hold_until_ms: i64,
+    limit: i64,
+) -> Result<Vec<TaskRow>, StoreError> {
+    let parameters = [now_ms.into(), hold_until_ms.into(), limit.into()];
+    read_all(database, sql!("tasks/claim_due"), &parameters).await
+}
+
+/// Keeps a claimed task to oneself for longer; false when it has moved on.
+pub async fn hold(
+    database: &impl Database,
+    id: &str,
+    version: i64,
+    hold_until_ms: i64,
+    lease_expires_at_ms: i64,
+) -> Result<bool, StoreError> {
+    let parameters = [
+        id.into(),
+        version.into(),
+        hold_until_ms.into(),
+        lease_expires_at_ms.into(),
+    ];
+    Ok(!database
+        .query(sql!("tasks/hold"), &parameters)
+        .await?
+        .is_empty())
+}
+
+/// Makes the tasks that a server holds due at once.
+pub async fn hurry_of_server(
+    database: &impl Database,
+    server_id: &str,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let parameters = [server_id.into(), now_ms.into()];
+    database
+        .query(sql!("tasks/hurry_of_server"), &parameters)
+        .await
+        .map(drop)
+}
+
+/// Cancels a live task and frees its slot, inside the caller's transaction; false when it has
+/// ended already. For the node processor; the task routes go through the life cycle instead.
+pub async fn cancel(database: &impl Database, id: &str, now_ms: i64) -> Result<bool, StoreError> {
+    let row = read_one(database, sql!("tasks/cancel"), &[id.into(), now_ms.into()]).await?;
+    let Some(row) = row else { return Ok(false) };
+    if row.optional_text("server_id")?.is_some() {
+        crate::servers::recount(database).await?;
+    }
+    Ok(true)
+}
+
+/// Removes all tasks of a project and frees the slots they held.
+pub async fn delete_of_project(
+    database: &impl Database,
+    project_id: &str,
+) -> Result<(), StoreError> {
+    database
+        .query(sql!("tasks/delete_of_project"), &[project_id.into()])
+        .await?;
+    crate::servers::recount(database).await
+}
+
+async fn read_all(
+    database: &impl Database,
+    statement: &str,
+    parameters: &[Value],
+) -> Result<Vec<TaskRow>, StoreError> {
+    let rows = database.query(statement, parameters).await?;
+    rows.into_rows().map(|row| TaskRow::read(&row)).collect()
+}
