@@ -31,7 +31,10 @@ pub async fn migrate(database: &impl Database, now_ms: i64) -> Result<i64, Store
     let found = current(&transaction).await?.unwrap_or(0);
     if found > KNOWN {
         transaction.rollback().await?;
-        return Err(StoreError::Newer { found, known: KNOWN });
+        return Err(StoreError::Newer {
+            found,
+            known: KNOWN,
+        });
     }
     for (at, (name, text)) in MIGRATIONS.iter().enumerate().skip(found.max(0) as usize) {
         for statement in statements(text) {
@@ -59,7 +62,13 @@ pub async fn current(database: &impl Database) -> Result<Option<i64>, StoreError
     if table.is_none() {
         return Ok(None);
     }
-    match read_one(database, "SELECT max(version) AS version FROM schema_migrations", &[]).await? {
+    match read_one(
+        database,
+        "SELECT max(version) AS version FROM schema_migrations",
+        &[],
+    )
+    .await?
+    {
         Some(row) => row.optional_integer("version"),
         None => Ok(None),
     }
@@ -67,5 +76,7 @@ pub async fn current(database: &impl Database) -> Result<Option<i64>, StoreError
 
 /// The statements of a migration file, which a line `--;;` separates.
 fn statements(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n--;;\n").map(str::trim).filter(|part| !part.is_empty())
+    text.split("\n--;;\n")
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
 }

@@ -31,7 +31,11 @@ impl Native {
     fn run(&self, statement: &str, parameters: &[Value]) -> rusqlite::Result<Rows> {
         let connection = self.connection.borrow();
         let mut prepared = connection.prepare_cached(statement)?;
-        let columns: Vec<String> = prepared.column_names().iter().map(ToString::to_string).collect();
+        let columns: Vec<String> = prepared
+            .column_names()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let width = columns.len();
         let values = parameters.iter().map(|value| match value {
             Value::Null => rusqlite::types::Value::Null,
@@ -49,7 +53,9 @@ impl Native {
                     ValueRef::Null => Value::Null,
                     ValueRef::Integer(value) => Value::Integer(value),
                     ValueRef::Real(value) => Value::Real(value),
-                    ValueRef::Text(value) => Value::Text(String::from_utf8_lossy(value).into_owned()),
+                    ValueRef::Text(value) => {
+                        Value::Text(String::from_utf8_lossy(value).into_owned())
+                    }
                     ValueRef::Blob(value) => Value::Blob(value.to_vec()),
                 });
             }
