@@ -1,0 +1,542 @@
+//! The transitions, one function each (SPEC section 6).
+
+use crate::policy::{self, backoff_ms, poll_interval_ms};
+use crate::{Failure, Phase, State, StateName, Task};
+
+/// What is asked of a task. `attempt` fences out whoever speaks of an earlier attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// A server (or, without an id, the fallback provider) is chosen.
+    Acquire {
+        server_id: Option<String>,
+    },
+    /// A server serves the kind, but all slots are taken.
+    Busy,
+    /// No server serves the kind.
+    NoServer {
+        timeout_ms: i64,
+    },
+    /// The provider accepted the task.
+    Submitted {
+        attempt: u32,
+        external_id: String,
+    },
+    /// The provider, or its heartbeat, says that it works.
+    Progress {
+        attempt: u32,
+        progress: Option<f64>,
+    },
+    /// A call of this phase brought no usable answer; the same call is made again later.
+    Miss {
+        attempt: u32,
+        failure: Failure,
+    },
+    /// The attempt failed.
+    Fail {
+        attempt: u32,
+        failure: Failure,
+        retry_after_ms: Option<i64>,
+    },
+    /// The provider's result, by callback or poll; a callback may not know its attempt.
+    Result {
+        attempt: Option<u32>,
+        result: String,
+    },
+    /// The result's media are stored.
+    Settled {
+        attempt: u32,
+        asset_id: Option<String>,
+    },
+    /// Nothing was heard for the length of the lease.
+    ExpireLease,
+    Cancel,
+}
+
+/// What to write in one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The task afterwards; its version is still the one that was read.
+    pub task: Task,
+    pub slot: Slot,
+    /// The node must hear of it: the task has ended.
+    pub update_node: bool,
+}
+
+/// What happens to a server's slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    Keep,
+    Reserve(String),
+    Release(String),
+}
+
+/// Why a command does nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("the task is already {}", .0.as_str())]
+    Ended(StateName),
+    #[error("the task is {}, which does not allow this", .0.as_str())]
+    WrongState(StateName),
+    #[error("this speaks of attempt {spoken_of}, the task is at attempt {current}")]
+    StaleAttempt { spoken_of: u32, current: u32 },
+    #[error("this result is known already")]
+    SameResult,
+    #[error("the task already has another result")]
+    OtherResult,
+    #[error("the lease has not expired")]
+    LeaseHolds,
+    #[error("nothing changes")]
+    NoChange,
+}
+
+/// What `command` does to `task` at `now_ms`; `jitter` is uniform in 0..1.
+pub fn decide(
+    task: &Task,
+    command: Command,
+    now_ms: i64,
+    jitter: f64,
+) -> Result<Decision, Rejection> {
+    match command {
+        Command::Acquire { server_id } => acquire(task, server_id, now_ms),
+        Command::Busy => busy(task),
+        Command::NoServer { timeout_ms } => no_server(task, timeout_ms, now_ms),
+        Command::Submitted {
+            attempt,
+            external_id,
+        } => submitted(task, attempt, external_id, now_ms),
+        Command::Progress { attempt, progress } => {
+            self::progress(task, attempt, progress, now_ms, jitter)
+        }
+        Command::Miss { attempt, failure } => miss(task, attempt, failure, now_ms, jitter),
+        Command::Fail {
+            attempt,
+            failure,
+            retry_after_ms,
+        } => {
+            fence(task, attempt)?;
+            fail(task, failure, retry_after_ms, now_ms, jitter)
+        }
+        Command::Result { attempt, result } => self::result(task, attempt, result, now_ms),
+        Command::Settled { attempt, asset_id } => settled(task, attempt, asset_id, now_ms),
+        Command::ExpireLease => expire_lease(task, now_ms, jitter),
+        Command::Cancel => cancel(task, now_ms),
+    }
+}
+
+fn acquire(task: &Task, server_id: Option<String>, now_ms: i64) -> Result<Decision, Rejection> {
+    let State::Waiting { .. } = &task.state else {
+        return Err(refused(task));
+    };
+    let slot = server_id.clone().map_or(Slot::Keep, Slot::Reserve);
+    let mut task = to(
+        task,
+        State::Processing {
+            server_id,
+            started_at_ms: now_ms,
+            lease_expires_at_ms: now_ms + policy::LEASE_MS,
+            next_action_at_ms: now_ms + policy::SUBMIT_HOLD_MS,
+            misses: 0,
+            phase: Phase::Submit,
+        },
+    );
+    task.attempt += 1;
+    Ok(Decision {
+        task,
+        slot,
+        update_node: false,
+    })
+}
+
+fn busy(task: &Task) -> Result<Decision, Rejection> {
+    let State::Waiting {
+        next_action_at_ms,
+        unserved_since_ms,
+        last_failure,
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    if unserved_since_ms.is_none() {
+        return Err(Rejection::NoChange);
+    }
+    Ok(keeping_slot(to(
+        task,
+        State::Waiting {
+            next_action_at_ms: *next_action_at_ms,
+            unserved_since_ms: None,
+            last_failure: last_failure.clone(),
+        },
+    )))
+}
+
+fn no_server(task: &Task, timeout_ms: i64, now_ms: i64) -> Result<Decision, Rejection> {
+    let State::Waiting {
+        unserved_since_ms,
+        last_failure,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    let since_ms = unserved_since_ms.unwrap_or(now_ms);
+    if now_ms - since_ms >= timeout_ms {
+        let mut message = format!(
+            "no server serves {} (waited {} s)",
+            task.kind,
+            timeout_ms / 1000
+        );
+        if let Some(failure) = last_failure {
+            message = format!("{message}; before that: {}", failure.message);
+        }
+        return Ok(ended(
+            task,
+            failed(task, Failure::retryable(message), now_ms),
+        ));
+    }
+    Ok(keeping_slot(to(
+        task,
+        State::Waiting {
+            next_action_at_ms: now_ms + policy::UNSERVED_CHECK_MS,
+            unserved_since_ms: Some(since_ms),
+            last_failure: last_failure.clone(),
+        },
+    )))
+}
+
+fn submitted(
+    task: &Task,
+    attempt: u32,
+    external_id: String,
+    now_ms: i64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        phase: Phase::Submit,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    Ok(keeping_slot(to(
+        task,
+        State::Processing {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            lease_expires_at_ms: now_ms + policy::LEASE_MS,
+            next_action_at_ms: now_ms + policy::POLL_FIRST_MS,
+            misses: 0,
+            phase: Phase::Running {
+                external_id,
+                progress: 0.0,
+            },
+        },
+    )))
+}
+
+fn progress(
+    task: &Task,
+    attempt: u32,
+    reported: Option<f64>,
+    now_ms: i64,
+    jitter: f64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        next_action_at_ms,
+        phase,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    let age_ms = now_ms - started_at_ms;
+    if age_ms >= policy::ATTEMPT_MS {
+        let message = format!(
+            "the provider did not finish within {} minutes",
+            policy::ATTEMPT_MS / 60_000
+        );
+        return fail(task, Failure::retryable(message), None, now_ms, jitter);
+    }
+    let (phase, next_action_at_ms) = match phase {
+        Phase::Running {
+            external_id,
+            progress,
+        } => {
+            // Progress only grows; a late answer must not set it back.
+            let progress = reported.unwrap_or(0.0).clamp(*progress, 1.0);
+            let phase = Phase::Running {
+                external_id: external_id.clone(),
+                progress,
+            };
+            (phase, now_ms + poll_interval_ms(age_ms))
+        }
+        Phase::Submit | Phase::Settling { .. } => (phase.clone(), *next_action_at_ms),
+    };
+    Ok(keeping_slot(to(
+        task,
+        State::Processing {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            lease_expires_at_ms: now_ms + policy::LEASE_MS,
+            next_action_at_ms,
+            misses: 0,
+            phase,
+        },
+    )))
+}
+
+fn miss(
+    task: &Task,
+    attempt: u32,
+    failure: Failure,
+    now_ms: i64,
+    jitter: f64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        lease_expires_at_ms,
+        misses,
+        phase,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    let misses = misses + 1;
+    if misses >= policy::MISSES || now_ms >= *lease_expires_at_ms {
+        return fail(task, failure, None, now_ms, jitter);
+    }
+    let pause_ms = match phase {
+        Phase::Submit | Phase::Settling { .. } => backoff_ms(misses, jitter),
+        Phase::Running { .. } => policy::POLL_FIRST_MS,
+    };
+    Ok(keeping_slot(to(
+        task,
+        State::Processing {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            lease_expires_at_ms: *lease_expires_at_ms,
+            next_action_at_ms: now_ms + pause_ms,
+            misses,
+            phase: phase.clone(),
+        },
+    )))
+}
+
+/// The attempt is over: another one if its class and the policy allow it, else the end.
+fn fail(
+    task: &Task,
+    failure: Failure,
+    retry_after_ms: Option<i64>,
+    now_ms: i64,
+    jitter: f64,
+) -> Result<Decision, Rejection> {
+    let State::Processing { server_id, .. } = &task.state else {
+        return Err(refused(task));
+    };
+    let attempts = policy::attempts(task.kind);
+    if !failure.class.may_retry() || task.attempt >= attempts {
+        let failure = match failure.class.may_retry() {
+            true => Failure {
+                message: format!("{} (after {attempts} attempts)", failure.message),
+                ..failure
+            },
+            false => failure,
+        };
+        return Ok(ended(task, failed(task, failure, now_ms)));
+    }
+    let asked_ms = retry_after_ms
+        .unwrap_or(0)
+        .clamp(0, policy::RETRY_AFTER_CAP_MS);
+    let slot = server_id.clone().map_or(Slot::Keep, Slot::Release);
+    let task = to(
+        task,
+        State::Waiting {
+            next_action_at_ms: now_ms + backoff_ms(task.attempt, jitter).max(asked_ms),
+            unserved_since_ms: None,
+            last_failure: Some(failure),
+        },
+    );
+    Ok(Decision {
+        task,
+        slot,
+        update_node: false,
+    })
+}
+
+fn result(
+    task: &Task,
+    attempt: Option<u32>,
+    result: String,
+    now_ms: i64,
+) -> Result<Decision, Rejection> {
+    match &task.state {
+        State::Waiting { .. } => Err(Rejection::WrongState(StateName::Waiting)),
+        State::Finished { result: known, .. } if *known == result => Err(Rejection::SameResult),
+        State::Finished { .. } => Err(Rejection::OtherResult),
+        State::Failed { .. } | State::Cancelled { .. } => Err(Rejection::Ended(task.state.name())),
+        State::Processing {
+            phase: Phase::Settling { result: known, .. },
+            ..
+        } if *known == result => Err(Rejection::SameResult),
+        State::Processing {
+            phase: Phase::Settling { .. },
+            ..
+        } => Err(Rejection::OtherResult),
+        State::Processing {
+            server_id,
+            started_at_ms,
+            phase,
+            ..
+        } => {
+            if let Some(attempt) = attempt {
+                fence(task, attempt)?;
+            }
+            // A quick provider calls back before its answer to the submission is written.
+            let external_id = match phase {
+                Phase::Running { external_id, .. } => Some(external_id.clone()),
+                Phase::Submit | Phase::Settling { .. } => None,
+            };
+            Ok(keeping_slot(to(
+                task,
+                State::Processing {
+                    server_id: server_id.clone(),
+                    started_at_ms: *started_at_ms,
+                    lease_expires_at_ms: now_ms + policy::LEASE_MS,
+                    next_action_at_ms: now_ms + policy::SETTLE_HOLD_MS,
+                    misses: 0,
+                    phase: Phase::Settling {
+                        external_id,
+                        result,
+                    },
+                },
+            )))
+        }
+    }
+}
+
+fn settled(
+    task: &Task,
+    attempt: u32,
+    asset_id: Option<String>,
+    now_ms: i64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        phase: Phase::Settling { result, .. },
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    Ok(ended(
+        task,
+        State::Finished {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            ended_at_ms: now_ms,
+            result: result.clone(),
+            asset_id,
+        },
+    ))
+}
+
+fn expire_lease(task: &Task, now_ms: i64, jitter: f64) -> Result<Decision, Rejection> {
+    let State::Processing {
+        lease_expires_at_ms,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    if now_ms < *lease_expires_at_ms {
+        return Err(Rejection::LeaseHolds);
+    }
+    let message = format!(
+        "nothing was heard of the task for {} s",
+        policy::LEASE_MS / 1000
+    );
+    fail(task, Failure::retryable(message), None, now_ms, jitter)
+}
+
+fn cancel(task: &Task, now_ms: i64) -> Result<Decision, Rejection> {
+    match &task.state {
+        State::Waiting { .. } | State::Processing { .. } => Ok(ended(
+            task,
+            State::Cancelled {
+                server_id: task.state.server_id().map(str::to_owned),
+                started_at_ms: task.state.started_at_ms(),
+                ended_at_ms: now_ms,
+            },
+        )),
+        State::Finished { .. } | State::Failed { .. } | State::Cancelled { .. } => {
+            Err(refused(task))
+        }
+    }
+}
+
+fn failed(task: &Task, failure: Failure, now_ms: i64) -> State {
+    State::Failed {
+        server_id: task.state.server_id().map(str::to_owned),
+        started_at_ms: task.state.started_at_ms(),
+        ended_at_ms: now_ms,
+        failure,
+    }
+}
+
+/// A decision that ends the task: a slot that it holds is freed, the node hears of it.
+fn ended(task: &Task, state: State) -> Decision {
+    let slot = task
+        .state
+        .server_id()
+        .map_or(Slot::Keep, |id| Slot::Release(id.to_owned()));
+    Decision {
+        task: to(task, state),
+        slot,
+        update_node: true,
+    }
+}
+
+fn keeping_slot(task: Task) -> Decision {
+    Decision {
+        task,
+        slot: Slot::Keep,
+        update_node: false,
+    }
+}
+
+fn to(task: &Task, state: State) -> Task {
+    Task {
+        state,
+        ..task.clone()
+    }
+}
+
+fn fence(task: &Task, attempt: u32) -> Result<(), Rejection> {
+    if task.state.name().is_terminal() {
+        return Err(refused(task));
+    }
+    if task.attempt != attempt {
+        return Err(Rejection::StaleAttempt {
+            spoken_of: attempt,
+            current: task.attempt,
+        });
+    }
+    Ok(())
+}
+
+fn refused(task: &Task) -> Rejection {
+    let name = task.state.name();
+    match name.is_terminal() {
+        true => Rejection::Ended(name),
+        false => Rejection::WrongState(name),
+    }
+}

@@ -1,0 +1,477 @@
+//! TK4, TK6, TK7: what each command does in each state, as tables.
+
+use std::collections::BTreeSet;
+
+use dispatch::policy::{self, backoff_ms, poll_interval_ms};
+use dispatch::{
+    Command, ErrorClass, Failure, Kind, Phase, Rejection, Slot, State, StateName, Task, decide,
+};
+
+const NOW: i64 = 1_000_000;
+
+fn task(attempt: u32, state: State) -> Task {
+    Task {
+        id: "t_1".into(),
+        kind: Kind::ImageGen,
+        version: 7,
+        attempt,
+        state,
+    }
+}
+
+fn waiting() -> Task {
+    task(
+        0,
+        State::Waiting {
+            next_action_at_ms: NOW,
+            unserved_since_ms: None,
+            last_failure: None,
+        },
+    )
+}
+
+fn processing(attempt: u32, phase: Phase) -> Task {
+    task(
+        attempt,
+        State::Processing {
+            server_id: Some("s_1".into()),
+            started_at_ms: NOW - 1_000,
+            lease_expires_at_ms: NOW + 1_000,
+            next_action_at_ms: NOW,
+            misses: 0,
+            phase,
+        },
+    )
+}
+
+fn submit() -> Task {
+    processing(1, Phase::Submit)
+}
+
+fn running() -> Task {
+    processing(
+        1,
+        Phase::Running {
+            external_id: "x".into(),
+            progress: 0.5,
+        },
+    )
+}
+
+fn settling() -> Task {
+    processing(
+        1,
+        Phase::Settling {
+            external_id: None,
+            result: "{}".into(),
+        },
+    )
+}
+
+fn finished() -> Task {
+    decide(
+        &settling(),
+        Command::Settled {
+            attempt: 1,
+            asset_id: None,
+        },
+        NOW,
+        0.5,
+    )
+    .unwrap()
+    .task
+}
+
+fn failed() -> Task {
+    let failure = Failure::terminal("no");
+    decide(
+        &running(),
+        Command::Fail {
+            attempt: 1,
+            failure,
+            retry_after_ms: None,
+        },
+        NOW,
+        0.5,
+    )
+    .unwrap()
+    .task
+}
+
+fn cancelled() -> Task {
+    decide(&running(), Command::Cancel, NOW, 0.5).unwrap().task
+}
+
+fn all_tasks() -> Vec<Task> {
+    let last = processing(
+        3,
+        Phase::Running {
+            external_id: "x".into(),
+            progress: 0.0,
+        },
+    );
+    let mut unserved = waiting();
+    unserved.state = State::Waiting {
+        next_action_at_ms: NOW,
+        unserved_since_ms: Some(NOW - 60_000),
+        last_failure: None,
+    };
+    vec![
+        waiting(),
+        unserved,
+        submit(),
+        running(),
+        last,
+        settling(),
+        finished(),
+        failed(),
+        cancelled(),
+    ]
+}
+
+fn all_commands(attempt: u32) -> Vec<Command> {
+    let retryable = Failure::retryable("busy");
+    let terminal = Failure::terminal("no");
+    vec![
+        Command::Acquire {
+            server_id: Some("s_1".into()),
+        },
+        Command::Busy,
+        Command::NoServer { timeout_ms: 60_000 },
+        Command::Submitted {
+            attempt,
+            external_id: "x".into(),
+        },
+        Command::Progress {
+            attempt,
+            progress: Some(0.7),
+        },
+        Command::Miss {
+            attempt,
+            failure: retryable.clone(),
+        },
+        Command::Fail {
+            attempt,
+            failure: retryable,
+            retry_after_ms: None,
+        },
+        Command::Fail {
+            attempt,
+            failure: terminal,
+            retry_after_ms: None,
+        },
+        Command::Result {
+            attempt: Some(attempt),
+            result: "{}".into(),
+        },
+        Command::Settled {
+            attempt,
+            asset_id: None,
+        },
+        Command::ExpireLease,
+        Command::Cancel,
+    ]
+}
+
+/// The state chart of section 6 and the code have the same edges.
+#[test]
+fn tk4_the_chart_of_the_specification_is_the_code() {
+    let specification = include_str!("../../../SPEC.md");
+    let chart = specification
+        .split("stateDiagram-v2")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let drawn: BTreeSet<(String, String)> = chart
+        .lines()
+        .filter_map(|line| line.split_once("-->"))
+        .map(|(from, to)| {
+            (
+                from.trim().to_owned(),
+                to.split(':').next().unwrap().trim().to_owned(),
+            )
+        })
+        .filter(|(from, _)| from != "[*]")
+        .collect();
+    let mut coded = BTreeSet::new();
+    for task in all_tasks() {
+        for command in all_commands(task.attempt) {
+            for now_ms in [NOW, NOW + policy::LEASE_MS] {
+                if let Ok(decision) = decide(&task, command.clone(), now_ms, 0.5) {
+                    let (from, to) = (task.state.name(), decision.task.state.name());
+                    if from != to {
+                        coded.insert((from.as_str().to_owned(), to.as_str().to_owned()));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(coded, drawn);
+}
+
+#[test]
+fn tk4_what_has_ended_refuses_everything() {
+    for task in [finished(), failed(), cancelled()] {
+        for command in all_commands(1) {
+            let rejection = decide(&task, command.clone(), NOW, 0.5).unwrap_err();
+            let repeated = task.state.name() == StateName::Finished
+                && matches!(command, Command::Result { .. });
+            let expected = match repeated {
+                true => Rejection::SameResult,
+                false => Rejection::Ended(task.state.name()),
+            };
+            assert_eq!(
+                rejection,
+                expected,
+                "{command:?} on {:?}",
+                task.state.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn rg4_a_slot_is_reserved_by_acquire_and_freed_whenever_processing_ends() {
+    for task in all_tasks() {
+        for command in all_commands(task.attempt) {
+            let Ok(decision) = decide(&task, command, NOW + 2_000, 0.5) else {
+                continue;
+            };
+            let held = task.state.name() == StateName::Processing;
+            let holds = decision.task.state.name() == StateName::Processing;
+            let expected = match (held, holds) {
+                (false, true) => Slot::Reserve("s_1".into()),
+                (true, false) => Slot::Release("s_1".into()),
+                (true, true) | (false, false) => Slot::Keep,
+            };
+            assert_eq!(decision.slot, expected);
+            assert_eq!(
+                decision.update_node,
+                decision.task.state.name().is_terminal()
+            );
+        }
+    }
+}
+
+#[test]
+fn tk7_what_follows_a_failure() {
+    use ErrorClass::{Moderation, OutOfCredit, Retryable, Terminal};
+    for (attempt, class, expected) in [
+        (1, Retryable, StateName::Waiting),
+        (2, Retryable, StateName::Waiting),
+        (3, Retryable, StateName::Failed),
+        (1, Terminal, StateName::Failed),
+        (1, Moderation, StateName::Failed),
+        (1, OutOfCredit, StateName::Failed),
+    ] {
+        let task = processing(attempt, Phase::Submit);
+        let failure = Failure {
+            class,
+            message: "m".into(),
+        };
+        let command = Command::Fail {
+            attempt,
+            failure,
+            retry_after_ms: None,
+        };
+        let decision = decide(&task, command, NOW, 0.5).unwrap();
+        assert_eq!(decision.task.state.name(), expected, "{attempt} {class:?}");
+    }
+}
+
+#[test]
+fn tk7_backoff_doubles_under_its_cap_with_full_jitter() {
+    for (failures, jitter, expected) in [
+        (1, 0.0, 0),
+        (1, 0.5, 500),
+        (2, 1.0, 2_000),
+        (3, 1.0, 4_000),
+        (9, 1.0, 30_000),
+        (99, 0.5, 15_000),
+    ] {
+        assert_eq!(backoff_ms(failures, jitter), expected);
+    }
+}
+
+#[test]
+fn tk7_retry_after_is_honoured_within_its_bound() {
+    for (asked_ms, expected_ms) in [
+        (None, 500),
+        (Some(7_000), 7_000),
+        (Some(-5), 500),
+        (Some(i64::MAX), policy::RETRY_AFTER_CAP_MS),
+    ] {
+        let failure = Failure::retryable("busy");
+        let command = Command::Fail {
+            attempt: 1,
+            failure,
+            retry_after_ms: asked_ms,
+        };
+        let decision = decide(&submit(), command, NOW, 0.5).unwrap();
+        let State::Waiting {
+            next_action_at_ms, ..
+        } = decision.task.state
+        else {
+            panic!("not waiting")
+        };
+        assert_eq!(next_action_at_ms, NOW + expected_ms);
+    }
+}
+
+#[test]
+fn tk5_polls_slow_down_with_the_age_of_the_attempt() {
+    for (age_ms, expected) in [
+        (0, 5_000),
+        (20_000, 5_000),
+        (40_000, 10_000),
+        (600_000, 20_000),
+    ] {
+        assert_eq!(poll_interval_ms(age_ms), expected);
+    }
+}
+
+#[test]
+fn tk5_a_callback_may_come_before_the_answer_to_the_submission() {
+    let command = Command::Result {
+        attempt: None,
+        result: "{}".into(),
+    };
+    let decision = decide(&submit(), command.clone(), NOW, 0.5).unwrap();
+    assert_eq!(
+        decide(
+            &decision.task,
+            Command::Submitted {
+                attempt: 1,
+                external_id: "x".into()
+            },
+            NOW,
+            0.5
+        ),
+        Err(Rejection::WrongState(StateName::Processing))
+    );
+    assert_eq!(
+        decide(&decision.task, command, NOW, 0.5),
+        Err(Rejection::SameResult)
+    );
+    let other = Command::Result {
+        attempt: None,
+        result: "{\"url\":\"u\"}".into(),
+    };
+    assert_eq!(
+        decide(&decision.task, other, NOW, 0.5),
+        Err(Rejection::OtherResult)
+    );
+}
+
+#[test]
+fn tk6_an_earlier_attempt_is_fenced_out() {
+    let task = processing(
+        2,
+        Phase::Running {
+            external_id: "x".into(),
+            progress: 0.0,
+        },
+    );
+    let stale = Rejection::StaleAttempt {
+        spoken_of: 1,
+        current: 2,
+    };
+    for command in all_commands(1) {
+        match command {
+            Command::Submitted { .. }
+            | Command::Progress { .. }
+            | Command::Miss { .. }
+            | Command::Fail { .. }
+            | Command::Result { .. }
+            | Command::Settled { .. } => {
+                assert_eq!(decide(&task, command, NOW, 0.5), Err(stale.clone()))
+            }
+            Command::Acquire { .. }
+            | Command::Busy
+            | Command::NoServer { .. }
+            | Command::ExpireLease
+            | Command::Cancel => {}
+        }
+    }
+}
+
+#[test]
+fn tk6_a_lease_expires_only_when_it_is_over_and_signs_of_life_extend_it() {
+    assert_eq!(
+        decide(&running(), Command::ExpireLease, NOW, 0.5),
+        Err(Rejection::LeaseHolds)
+    );
+    let expired = decide(&running(), Command::ExpireLease, NOW + 1_000, 0.5).unwrap();
+    assert_eq!(expired.task.state.name(), StateName::Waiting);
+    let alive = decide(
+        &running(),
+        Command::Progress {
+            attempt: 1,
+            progress: None,
+        },
+        NOW,
+        0.5,
+    )
+    .unwrap();
+    let State::Processing {
+        lease_expires_at_ms,
+        ..
+    } = alive.task.state
+    else {
+        panic!("not processing")
+    };
+    assert_eq!(lease_expires_at_ms, NOW + policy::LEASE_MS);
+    let endless = Command::Progress {
+        attempt: 1,
+        progress: None,
+    };
+    let given_up = decide(&running(), endless, NOW + policy::ATTEMPT_MS, 0.5).unwrap();
+    assert_eq!(given_up.task.state.name(), StateName::Waiting);
+}
+
+#[test]
+fn tk7_three_calls_without_an_answer_fail_the_attempt() {
+    let mut task = running();
+    for (call, expected) in [
+        (1, StateName::Processing),
+        (2, StateName::Processing),
+        (3, StateName::Waiting),
+    ] {
+        let failure = Failure::retryable("connection refused");
+        task = decide(
+            &task,
+            Command::Miss {
+                attempt: 1,
+                failure,
+            },
+            NOW,
+            0.5,
+        )
+        .unwrap()
+        .task;
+        assert_eq!(task.state.name(), expected, "call {call}");
+    }
+}
+
+#[test]
+fn tk4_a_task_that_nobody_serves_fails_after_the_timeout_and_not_before() {
+    let mut task = waiting();
+    let command = Command::NoServer { timeout_ms: 60_000 };
+    for (after_ms, expected) in [
+        (0, StateName::Waiting),
+        (59_999, StateName::Waiting),
+        (60_000, StateName::Failed),
+    ] {
+        task = decide(&task, command.clone(), NOW + after_ms, 0.5)
+            .unwrap()
+            .task;
+        assert_eq!(task.state.name(), expected, "{after_ms}");
+    }
+    // A server that is merely busy stops that clock.
+    let unserved = decide(&waiting(), command.clone(), NOW, 0.5).unwrap().task;
+    let served = decide(&unserved, Command::Busy, NOW, 0.5).unwrap().task;
+    let again = decide(&served, command, NOW + 60_000, 0.5).unwrap().task;
+    assert_eq!(again.state.name(), StateName::Waiting);
+}
