@@ -1,1 +1,21 @@
-//! Codecs of providers: a request from a task, progress from an answer. Pure.
+//! Codecs of providers: a request from a task, progress from an answer (TK3).
+//!
+//! Pure: nothing is sent. What a provider says is untrusted: sizes and shapes are checked here,
+//! and whatever does not fit becomes a sentence that the node can show.
+
+mod address;
+mod answer;
+mod failure;
+mod report;
+mod request;
+
+pub use address::{BadAddress, result_url, server_url};
+pub use answer::{parse_progress, parse_submit};
+pub use failure::{CallFailure, Class};
+pub use report::{Product, Report, Wanted, parse_report};
+pub use request::{
+    InputLink, Server, Submission, cancel_request, health_request, poll_request, submit_request,
+};
+
+/// The largest answer that is read from a provider's API; results are fetched elsewhere.
+pub const ANSWER_BYTES: usize = 1024 * 1024;
