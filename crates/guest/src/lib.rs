@@ -1,1 +1,25 @@
 //! Spin adapters: the only crate that knows the Spin SDK.
+//!
+//! Components parse, authorise, decide and save through this crate, so that another SDK (or an
+//! older one) can be put below them in one place. It holds no business rule.
+
+mod caller;
+mod database;
+mod outbound;
+mod request;
+mod response;
+mod settings;
+mod system;
+
+pub use caller::{authenticate, bearer, require_service};
+pub use database::Db;
+pub use outbound::{CallError, Streamed, call, call_component, call_streaming, forward};
+pub use request::{path_segments, query, read_body, read_json};
+pub use response::{Body, Response, answer, empty, full, json, streaming};
+pub use settings::{keys, secret, service_token, variable};
+pub use spin_sdk;
+pub use spin_sdk::http_service;
+pub use system::{log_error, new_id, now_ms, now_s, random, sleep_ms, spawn, within};
+
+/// A request as the host hands it to a component.
+pub type Request = spin_sdk::http::Request;
