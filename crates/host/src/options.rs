@@ -63,8 +63,10 @@ pub struct Limits {
     pub instance_reuse: usize,
     /// How long an instance may be idle before it is dropped.
     pub idle_instance_timeout: Duration,
-    /// How long a guest may take to answer, and to finish its work after the answer.
-    pub request_timeout: Duration,
+    /// How long a guest may take to begin its answer; none is without end, as in Spin.
+    pub request_timeout: Option<Duration>,
+    /// How long an instance may go on after its last answer began: streaming, or finishing work.
+    pub stream_timeout: Option<Duration>,
     /// Requests from outside that are being answered at the same time.
     pub concurrent_requests: usize,
     /// Requests from outside that wait for their turn; more are refused with 503.
@@ -89,7 +91,10 @@ impl Default for Limits {
             instance_concurrency: 16,
             instance_reuse: 128,
             idle_instance_timeout: Duration::from_secs(1),
-            request_timeout: Duration::from_secs(60),
+            // The longest wait that a well-behaved guest has: a language model's answer.
+            request_timeout: Some(Duration::from_secs(300)),
+            // Event streams live this long before their reader must come again.
+            stream_timeout: Some(Duration::from_secs(3600)),
             // Enough to keep the processors busy while guests wait for databases and networks.
             concurrent_requests: 256,
             // A burst of four times that is queued; beyond it, waiting would only end in timeouts.

@@ -183,7 +183,7 @@ impl Builder<'_> {
         check_component_id(&id)?;
         let source = match component.source {
             Source::Path(path) => self.base.join(path),
-            Source::Elsewhere(_) => {
+            Source::Elsewhere => {
                 return Err(format!(
                     "`component.{id}.source`: only a local path is supported; download the component and name its file"
                 ));

@@ -50,7 +50,8 @@ pub(crate) struct Variable {
     #[serde(default)]
     pub default: Option<String>,
     #[serde(default)]
-    pub secret: bool,
+    #[serde(rename = "secret")]
+    pub _secret: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,7 +146,7 @@ pub(crate) struct Component {
 #[derive(Debug)]
 pub(crate) enum Source {
     Path(String),
-    Elsewhere(toml::Table),
+    Elsewhere,
 }
 
 #[derive(Debug, Deserialize)]
@@ -223,7 +224,7 @@ impl<'de> Deserialize<'de> for Source {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text_or(deserializer, "the path of a component", |value| match value {
             Ok(path) => Self::Path(path),
-            Err(table) => Self::Elsewhere(table),
+            Err(toml::Table { .. }) => Self::Elsewhere,
         })
     }
 }

@@ -1,0 +1,187 @@
+//! A connection that can be handed to one guest after another.
+//!
+//! What a guest can leave behind on a connection is: an open transaction, temporary tables,
+//! attached databases, settings, the last row id, the number of changes. The first is rolled back,
+//! settings that are known are set back, the last row id is set to 0, and the number of changes is
+//! told to each guest from its own statements only; a connection with anything else on it is
+//! closed instead of kept. (One thing shows: SQL's `total_changes()` after a write counts from
+//! before `open`.)
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+
+use super::BUSY_TIMEOUT;
+
+/// Prepared statements kept on each connection: more than one application has in use.
+const STATEMENT_CACHE: usize = 128;
+
+/// Settings of a connection that guests do change, and that can be set back.
+const SETTINGS: [&str; 5] = ["foreign_keys", "synchronous", "cache_size", "temp_store", "wal_autocheckpoint"];
+
+/// Pragmas that leave nothing on the connection, whatever their argument.
+const HARMLESS: [&str; 16] = [
+    "application_id",
+    "foreign_key_check",
+    "foreign_key_list",
+    "incremental_vacuum",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "optimize",
+    "page_size",
+    "quick_check",
+    "table_info",
+    "table_list",
+    "table_xinfo",
+    "user_version",
+    "wal_checkpoint",
+];
+
+/// What the statements of a connection may leave behind.
+#[derive(Debug, Default)]
+struct Traces {
+    /// A setting of `SETTINGS` was changed.
+    settings: AtomicBool,
+    /// Something that cannot be undone.
+    lasting: AtomicBool,
+    /// The statement prepared last asks how many rows have changed.
+    counts: AtomicBool,
+    /// The statement prepared last must be looked at again when it is next prepared.
+    noted: AtomicBool,
+}
+
+impl Traces {
+    fn authorize(&self, context: &AuthContext<'_>) -> Authorization {
+        let trace = match context.action {
+            // Other files are not the guest's business; private databases are.
+            AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => {
+                return Authorization::Deny;
+            }
+            AuthAction::Attach { .. }
+            | AuthAction::Detach { .. }
+            | AuthAction::CreateTempIndex { .. }
+            | AuthAction::CreateTempTable { .. }
+            | AuthAction::CreateTempTrigger { .. }
+            | AuthAction::CreateTempView { .. } => &self.lasting,
+            AuthAction::Function { function_name: "changes" | "total_changes" } => &self.counts,
+            AuthAction::Pragma { pragma_name, pragma_value: Some(value) } => {
+                if SETTINGS.contains(&pragma_name) {
+                    &self.settings
+                } else if HARMLESS.contains(&pragma_name) || is_kept_in_the_file(pragma_name, value) {
+                    return Authorization::Allow;
+                } else {
+                    &self.lasting
+                }
+            }
+            _ => return Authorization::Allow,
+        };
+        trace.store(true, Relaxed);
+        self.noted.store(true, Relaxed);
+        Authorization::Allow
+    }
+}
+
+/// Write-ahead logging is a property of the file, not of the connection.
+fn is_kept_in_the_file(pragma: &str, value: &str) -> bool {
+    pragma == "journal_mode" && ["wal", "delete"].iter().any(|mode| value.eq_ignore_ascii_case(mode))
+}
+
+/// A connection, and what it needs to pass for a new one.
+#[derive(Debug)]
+pub(super) struct Warm {
+    connection: rusqlite::Connection,
+    traces: Arc<Traces>,
+    /// The settings as they were at first; none for a database in memory, which is not kept.
+    settings: Option<[i64; SETTINGS.len()]>,
+    /// Whether it has had a guest before the present one.
+    used_before: bool,
+    /// Whether the present guest has changed rows.
+    changed: Cell<bool>,
+}
+
+impl Warm {
+    pub(super) fn open(path: Option<PathBuf>) -> Result<Self, rusqlite::Error> {
+        let in_file = path.is_some();
+        let connection = match path {
+            Some(path) => rusqlite::Connection::open(path)?,
+            None => rusqlite::Connection::open_in_memory()?,
+        };
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        let settings = if in_file { read_settings(&connection).ok() } else { None };
+        let traces = Arc::new(Traces::default());
+        let authorizer = Arc::clone(&traces);
+        connection.authorizer(Some(move |context: AuthContext<'_>| authorizer.authorize(&context)));
+        Ok(Self { connection, traces, settings, used_before: false, changed: Cell::new(false) })
+    }
+
+    /// Prepares a statement. The authorizer sees a statement when it is prepared, not when it is
+    /// run: the second value says that it must not stay in the cache.
+    pub(super) fn prepare(
+        &self,
+        sql: &str,
+    ) -> Result<(rusqlite::CachedStatement<'_>, bool), rusqlite::Error> {
+        self.traces.counts.store(false, Relaxed);
+        self.traces.noted.store(false, Relaxed);
+        let statement = self.connection.prepare_cached(sql)?;
+        Ok((statement, self.traces.noted.load(Relaxed)))
+    }
+
+    /// Whether the statement prepared last asks for a count that an earlier guest has left.
+    pub(super) fn is_stale(&self) -> bool {
+        self.used_before
+            && !self.changed.get()
+            && self.traces.counts.load(Relaxed)
+            && self.connection.is_autocommit()
+    }
+
+    pub(super) fn in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    pub(super) fn note_change(&self) {
+        self.changed.set(true);
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        if self.used_before && !self.changed.get() { 0 } else { self.connection.changes() }
+    }
+
+    pub(super) fn last_insert_rowid(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+
+    /// The connection as good as new, or nothing when it cannot be.
+    pub(super) fn renewed(mut self) -> Option<Self> {
+        if self.in_transaction() {
+            self.connection.execute_batch("ROLLBACK").ok()?;
+        }
+        if self.traces.lasting.load(Relaxed) {
+            return None;
+        }
+        if self.traces.settings.load(Relaxed) {
+            for (name, value) in SETTINGS.iter().zip(self.settings?) {
+                self.connection.pragma_update(None, name, value).ok()?;
+            }
+            self.traces.settings.store(false, Relaxed);
+        }
+        // SAFETY: the handle is this connection's own and open, and no other thread uses it.
+        unsafe { rusqlite::ffi::sqlite3_set_last_insert_rowid(self.connection.handle(), 0) };
+        self.used_before = true;
+        self.changed.set(false);
+        Some(self)
+    }
+}
+
+fn read_settings(connection: &rusqlite::Connection) -> Result<[i64; SETTINGS.len()], rusqlite::Error> {
+    let mut values = [0; SETTINGS.len()];
+    for (name, value) in SETTINGS.iter().zip(&mut values) {
+        *value = connection.pragma_query_value(None, name, |row| row.get(0))?;
+    }
+    Ok(values)
+}

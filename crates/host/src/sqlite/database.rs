@@ -1,0 +1,88 @@
+//! One labelled database: where it is, its queue of writers, its warm connections.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::connection::Warm;
+use super::{BUSY_TIMEOUT, Error, LOCKED};
+use crate::manifest::SqliteDatabase;
+
+/// Warm connections kept for each file: as many as a busy two-digit number of requests use at
+/// once, few enough that their caches (2 MB each at most) stay small.
+const MAX_WARM: usize = 16;
+
+/// A labelled database.
+#[derive(Debug)]
+pub(crate) struct Database {
+    location: SqliteDatabase,
+    /// The right to write. Waiters are served in order.
+    writer: Arc<Semaphore>,
+    warm: Mutex<Vec<Warm>>,
+}
+
+impl Database {
+    /// Describes a database and makes the folder of its file. Nothing is opened yet.
+    pub(crate) fn new(location: SqliteDatabase) -> std::io::Result<Arc<Self>> {
+        if let SqliteDatabase::File(path) = &location
+            && let Some(parent) = path.parent()
+            && !parent.as_os_str().is_empty()
+        {
+            std::fs::create_dir_all(parent)?;
+        }
+        Ok(Arc::new(Self { location, writer: Arc::new(Semaphore::new(1)), warm: Mutex::default() }))
+    }
+
+    /// The database file; none for a database in memory.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.location {
+            SqliteDatabase::File(path) => Some(path),
+            SqliteDatabase::Memory => None,
+        }
+    }
+
+    /// Runs statements on a connection of their own.
+    pub(crate) fn execute_batch(&self, statements: &str) -> Result<(), rusqlite::Error> {
+        let connection = match &self.location {
+            SqliteDatabase::File(path) => rusqlite::Connection::open(path)?,
+            SqliteDatabase::Memory => rusqlite::Connection::open_in_memory()?,
+        };
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.execute_batch(statements)
+    }
+
+    /// Waits for the right to write, in order of arrival. A database in memory has one user.
+    pub(super) async fn queue_to_write(&self) -> Result<Option<OwnedSemaphorePermit>, Error> {
+        if self.path().is_none() {
+            return Ok(None);
+        }
+        match tokio::time::timeout(BUSY_TIMEOUT, Arc::clone(&self.writer).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Some(permit)),
+            // The semaphore is never closed; a lock error is the honest answer all the same.
+            Ok(Err(_)) | Err(_) => Err(Error::Io(LOCKED.into())),
+        }
+    }
+
+    /// A connection that behaves as a new one.
+    pub(super) fn connect(&self) -> Result<Warm, rusqlite::Error> {
+        let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match warm {
+            Some(warm) => Ok(warm),
+            None => Warm::open(self.path().map(PathBuf::from)),
+        }
+    }
+
+    /// Keeps a connection for the next `open`, if it can still pass for a new one.
+    pub(super) fn keep(&self, connection: Warm) {
+        if self.path().is_none() {
+            return;
+        }
+        if let Some(connection) = connection.renewed() {
+            let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+            if warm.len() < MAX_WARM {
+                warm.push(connection);
+            }
+        }
+    }
+}
