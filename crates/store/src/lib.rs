@@ -10,8 +10,11 @@ pub mod effects;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod projects;
 pub mod servers;
 pub mod tasks;
+pub mod rooms;
+pub mod ticks;
 pub mod value;
 
 pub use database::{Database, StoreError, Transaction, begin, read_one};

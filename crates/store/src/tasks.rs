@@ -292,6 +292,20 @@ pub async fn delete_of_project(
     crate::servers::recount(database).await
 }
 
+/// Puts right what removals and broken downloads leave behind: slots without a task, chunks
+/// without a download. Takes the write lock only when there is something to do.
+pub async fn tidy(database: &impl Database) -> Result<(), StoreError> {
+    let row = read_one(database, sql!("tasks/untidy"), &[]).await?;
+    let row = row.ok_or_else(|| StoreError::Shape("EXISTS gave no row".into()))?;
+    if row.integer("uploads")? != 0 {
+        crate::assets::delete_abandoned(database).await?;
+    }
+    if row.integer("slots")? != 0 {
+        crate::servers::recount(database).await?;
+    }
+    Ok(())
+}
+
 async fn read_all(
     database: &impl Database,
     statement: &str,

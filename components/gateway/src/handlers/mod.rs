@@ -1,0 +1,6 @@
+//! One file per capability.
+
+pub mod assets;
+pub mod health;
+pub mod projects;
+pub mod tick;

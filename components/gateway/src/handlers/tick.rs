@@ -1,0 +1,40 @@
+//! `POST /internal/v1/tick`: time passes. Records the tick and tells the components, each of
+//! which claims what is due by conditional updates, so that repeated ticks do no harm (OP3).
+
+use futures::future::join_all;
+use guest::{Db, Request, Response};
+use http::{Method, StatusCode};
+use problem::Problem;
+use serde_json::{Map, Value, json};
+
+use crate::store_failed;
+
+/// The components that have something to do with time.
+const TICKED: [&str; 3] = ["sync", "tasks", "registry"];
+
+pub async fn post(request: Request) -> Result<Response, Problem> {
+    guest::require_service(request.headers()).await?;
+    {
+        // The connection is closed again before the components are called.
+        let database = Db::open().await.map_err(store_failed)?;
+        store::ticks::record(&database, guest::now_ms())
+            .await
+            .map_err(store_failed)?;
+    }
+    let answers =
+        join_all(TICKED.map(|name| async move { (name.to_owned(), tick(name).await) })).await;
+    Ok(guest::json(StatusCode::OK, &Map::from_iter(answers)))
+}
+
+async fn tick(component: &str) -> Value {
+    match guest::call_component(component, Method::POST, "/internal/v1/tick", &json!({})).await {
+        Ok(response) if response.status().is_success() => {
+            serde_json::from_slice(response.body()).unwrap_or_else(|_| json!({}))
+        }
+        Ok(response) => json!({"failed": response.status().as_u16()}),
+        Err(error) => {
+            guest::log_error("tick", &format!("{component}: {error}"));
+            json!({"failed": "no answer"})
+        }
+    }
+}

@@ -1,0 +1,1 @@
+DELETE FROM room_updates WHERE room_id = ?1

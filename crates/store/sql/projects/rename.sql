@@ -1,0 +1,1 @@
+UPDATE projects SET name = ?2 WHERE id = ?1 RETURNING id

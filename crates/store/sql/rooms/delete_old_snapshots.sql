@@ -1,0 +1,1 @@
+DELETE FROM room_snapshots WHERE room_id = ?1 AND seq < ?2

@@ -1,0 +1,3 @@
+UPDATE rooms
+SET processed_seq = max(processed_seq, min(?2, head_seq))
+WHERE room_id = ?1

@@ -1,0 +1,4 @@
+SELECT bytes
+FROM room_snapshots
+WHERE room_id = ?1 AND seq = ?2
+ORDER BY part

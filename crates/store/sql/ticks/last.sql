@@ -1,0 +1,1 @@
+SELECT last_tick_at_ms FROM ticks WHERE name = 'application'
