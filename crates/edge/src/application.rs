@@ -1,0 +1,190 @@
+//! The edge's own calls to the application: turns, wakes and ticks, each with a service token.
+
+use crate::{Body, BoxError, ServiceTokens, Upstream, UpstreamError, full, proxy};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
+use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Largest answer read. Turns are written to be at most 16 MiB; the reader is liberal, so that a
+/// join of the largest room beside a catch-up does not fail for a few bytes.
+const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// A wake or a tick may process many nodes, but never this long.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// A token lives 60 s; one is used for a third of that, whatever the clocks.
+const TOKEN_REUSE: Duration = Duration::from_secs(20);
+
+/// Why a call had no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error(transparent)]
+    Upstream(UpstreamError),
+    #[error("the application answered {0}")]
+    Status(StatusCode),
+    #[error("the application's answer broke off: {0}")]
+    Body(BoxError),
+    #[error("the application's answer is not what was asked for: {0}")]
+    Answer(String),
+    #[error("the application did not answer in time")]
+    Timeout,
+}
+
+/// `{"rooms":[{"room":"p1","head":12}]}`: the answer of a wake, and a push.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Heads {
+    pub rooms: Vec<Head>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Head {
+    pub room: String,
+    pub head: u64,
+}
+
+#[derive(Serialize)]
+struct Wake<'a> {
+    rooms: Vec<&'a str>,
+}
+
+pub(crate) struct Application {
+    upstream: Arc<dyn Upstream>,
+    tokens: Arc<dyn ServiceTokens>,
+    /// The `Authorization` in use, and since when.
+    authorization: Mutex<Option<(HeaderValue, Instant)>>,
+    turn_timeout: Duration,
+}
+
+impl Application {
+    pub fn new(
+        upstream: Arc<dyn Upstream>,
+        tokens: Arc<dyn ServiceTokens>,
+        turn_timeout: Duration,
+    ) -> Self {
+        Self {
+            upstream,
+            tokens,
+            authorization: Mutex::new(None),
+            turn_timeout,
+        }
+    }
+
+    /// One turn; the answer is not decoded yet.
+    pub fn turn(&self, body: Bytes) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        self.post(
+            "/internal/v1/turn",
+            protocol::turn::CONTENT_TYPE,
+            body,
+            self.turn_timeout,
+        )
+    }
+
+    /// Lets the application process what changed in these rooms; gives their heads.
+    pub async fn wake(&self, rooms: &[Arc<str>]) -> Result<Heads, CallError> {
+        let rooms = rooms.iter().map(|room| &**room).collect();
+        let body = serde_json::to_vec(&Wake { rooms })
+            .map_err(|error| CallError::Answer(error.to_string()))?;
+        let answer = self
+            .post(
+                "/internal/v1/wake",
+                "application/json",
+                body.into(),
+                CALL_TIMEOUT,
+            )
+            .await?;
+        serde_json::from_slice(&answer).map_err(|error| CallError::Answer(error.to_string()))
+    }
+
+    pub async fn tick(&self) -> Result<(), CallError> {
+        self.post(
+            "/internal/v1/tick",
+            "application/json",
+            Bytes::from_static(b"{}"),
+            CALL_TIMEOUT,
+        )
+        .await?;
+        Ok(())
+    }
+
+    fn post(
+        &self,
+        path: &'static str,
+        content_type: &'static str,
+        body: Bytes,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        let mut request = http::Request::new(full(body.clone()));
+        *request.method_mut() = http::Method::POST;
+        let uri = http::Uri::builder()
+            .scheme("http")
+            .authority("application")
+            .path_and_query(path)
+            .build();
+        *request.uri_mut() = uri.unwrap_or_default();
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, self.authorization());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        headers.insert(proxy::REQUEST_ID, proxy::new_request_id());
+        let answer = self
+            .upstream
+            .call(request, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let call = async move {
+            let answer = answer.await.map_err(CallError::Upstream)?;
+            if answer.status() != StatusCode::OK {
+                return Err(CallError::Status(answer.status()));
+            }
+            read(answer.into_body()).await
+        };
+        Box::pin(async move {
+            tokio::time::timeout(timeout, call)
+                .await
+                .map_err(|_| CallError::Timeout)?
+        })
+    }
+
+    fn authorization(&self) -> HeaderValue {
+        let mut held = self
+            .authorization
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*held {
+            Some((value, since)) if since.elapsed() < TOKEN_REUSE => value.clone(),
+            _ => {
+                let token = format!("Bearer {}", self.tokens.sign());
+                let mut value =
+                    HeaderValue::try_from(token).unwrap_or(HeaderValue::from_static("Bearer"));
+                value.set_sensitive(true);
+                *held = Some((value.clone(), Instant::now()));
+                value
+            }
+        }
+    }
+}
+
+/// Reads a body to its end, within the bound. A body in one piece is not copied.
+async fn read(mut body: Body) -> Result<Bytes, CallError> {
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(CallError::Body)?.into_data() else {
+            continue;
+        };
+        if first.len().max(all.len()) + data.len() > ANSWER_BYTES {
+            return Err(CallError::Answer("it is longer than 64 MiB".into()));
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+                first = Bytes::new();
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
+}

@@ -1,0 +1,320 @@
+//! A WebSocket: the handshake, and the task that reads and writes one connection.
+
+use crate::connection::{Connection, Step};
+use crate::handle::{Closing, Handle, Outgoing};
+use crate::proxy::problem;
+use crate::queue::Lanes;
+use crate::server::Shared;
+use crate::{Body, full};
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use http::{HeaderValue, Method, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use problem::Slug;
+use protocol::{ProjectId, limits};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+/// Read buffer of a connection, held as long as it lives: ten thousand idle ones cost 80 MB.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
+/// Outgoing bytes are written when that many have come together, or the turn's are complete.
+const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// Batches taken from the outbound queue before they are flushed.
+const BATCHES_PER_FLUSH: usize = 32;
+/// How long the peer has to answer a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often open fragments are looked at.
+const FRAGMENT_CHECK: Duration = Duration::from_millis(500);
+
+type Stream = WebSocketStream<TcpStream>;
+
+/// Answers an upgrade with 101 and starts the connection's task.
+pub(crate) fn upgrade(
+    mut request: http::Request<hyper::body::Incoming>,
+    project: Option<ProjectId>,
+    request_id: &HeaderValue,
+    shared: &Arc<Shared>,
+) -> http::Response<Body> {
+    let headers = request.headers();
+    let says = |name, word: &str| {
+        let values = headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(word))
+    };
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| {
+        request.method() == Method::GET
+            && says(header::CONNECTION, "upgrade")
+            && says(header::UPGRADE, "websocket")
+            && says(header::SEC_WEBSOCKET_VERSION, "13")
+    });
+    let Some(accept) = key.map(|key| derive_accept_key(key.as_bytes())) else {
+        return problem(
+            Slug::BadRequest,
+            "this address takes WebSockets (version 13) only",
+            request_id,
+        );
+    };
+    let Ok(accept) = HeaderValue::from_str(&accept) else {
+        return problem(
+            Slug::BadRequest,
+            "the WebSocket key is not valid",
+            request_id,
+        );
+    };
+    let token = token(&request);
+    let upgraded = hyper::upgrade::on(&mut request);
+    let task = Arc::clone(shared);
+    shared.tasks.spawn(async move {
+        let Ok(upgraded) = upgraded.await else { return };
+        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+            return;
+        };
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(WRITE_BUFFER_BYTES)
+            .max_message_size(Some(limits::FRAME_BYTES))
+            .max_frame_size(Some(limits::FRAME_BYTES));
+        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+        let stream = Stream::from_partially_read(stream, early, Role::Server, Some(config)).await;
+        let (handle, outgoing) =
+            Handle::new(task.next_connection(), task.options.limits.outbound_bytes);
+        tracing::debug!(connection = %handle.id, "a WebSocket is open");
+        let socket = Socket {
+            connection: Connection::new(handle, project, token),
+            stream,
+            outgoing,
+            lanes: task.lanes.clone(),
+            sending: None,
+            heard_at: Instant::now(),
+        };
+        socket.run(&task).await;
+    });
+    let mut answer = http::Response::new(full(""));
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    for (name, value) in [
+        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
+    ] {
+        answer.headers_mut().insert(name, value);
+    }
+    answer
+}
+
+/// The token of the upgrade request: its bearer, or `?token=` (browsers cannot set headers).
+fn token(request: &http::Request<hyper::body::Incoming>) -> Bytes {
+    let bearer = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
+        return Bytes::copy_from_slice(token.as_bytes());
+    }
+    let query = request.uri().query().unwrap_or_default().as_bytes();
+    let token = url::form_urlencoded::parse(query).find(|(name, _)| name == "token");
+    token
+        .map(|(_, value)| Bytes::from(value.into_owned()))
+        .unwrap_or_default()
+}
+
+struct Socket {
+    connection: Connection,
+    stream: Stream,
+    outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    lanes: Lanes,
+    /// An event that its lane had no room for. Until it has, nothing more is read.
+    sending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    heard_at: Instant,
+}
+
+/// How a connection ends: told why, or gone already.
+enum End {
+    Close(Closing),
+    Gone,
+}
+
+impl Socket {
+    async fn run(mut self, shared: &Shared) {
+        let end = self.serve(shared).await;
+        tracing::debug!(connection = %self.connection.handle.id, "a WebSocket ends");
+        // Nothing more is queued for it; lanes learn it by its Leaves.
+        self.outgoing.close();
+        if let End::Close(closing) = end {
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, close(&mut self.stream, closing)).await;
+        }
+        drop(self.stream);
+        if let Some(sending) = self.sending.take() {
+            sending.await;
+        }
+        for event in self.connection.end() {
+            self.lanes.of(&event.room).clone().send(event).await;
+        }
+    }
+
+    async fn serve(&mut self, shared: &Shared) -> End {
+        let keepalive = shared.options.limits.keepalive;
+        let handle = Arc::clone(&self.connection.handle);
+        let mut batch = Vec::with_capacity(BATCHES_PER_FLUSH);
+        let mut alive = tokio::time::interval(keepalive);
+        let mut fragments = tokio::time::interval(FRAGMENT_CHECK);
+        fragments.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let step = tokio::select! {
+                () = handle.overrun() => Err(End::Close(Closing::overload("the connection reads too slowly"))),
+                () = shared.shutdown.cancelled() => Err(End::Close(Closing::restart())),
+                _ = self.outgoing.recv_many(&mut batch, BATCHES_PER_FLUSH) => {
+                    tokio::select! {
+                        written = self.write(&mut batch) => written,
+                        () = handle.overrun() => Err(End::Close(Closing::overload("the connection reads too slowly"))),
+                    }
+                }
+                () = async { if let Some(sending) = &mut self.sending { sending.await } }, if self.sending.is_some() => {
+                    self.sending = None;
+                    Ok(())
+                }
+                message = self.stream.next(), if self.sending.is_none() => self.read(message, shared).await,
+                _ = alive.tick() => self.keep_alive(keepalive).await,
+                _ = fragments.tick(), if self.connection.waits_for_fragments() => {
+                    let acks = self.connection.expire_fragments(shared.now_ms());
+                    self.reply(acks).await
+                }
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    /// Writes what lanes have queued, and flushes once.
+    async fn write(&mut self, batch: &mut Vec<Outgoing>) -> Result<(), End> {
+        let mut closing = None;
+        for outgoing in batch.drain(..) {
+            match outgoing {
+                Outgoing::Frames(frames) => {
+                    for frame in frames {
+                        let bytes = frame.len();
+                        self.stream
+                            .feed(Message::Binary(frame))
+                            .await
+                            .map_err(|_| End::Gone)?;
+                        self.connection.handle.written(bytes);
+                    }
+                }
+                Outgoing::Joined(room) => self.connection.on_joined(room),
+                Outgoing::Left(room) => self.connection.on_left(&room),
+                Outgoing::Close(reason) => {
+                    closing = Some(reason);
+                    break;
+                }
+            }
+        }
+        self.stream.flush().await.map_err(|_| End::Gone)?;
+        closing.map_or(Ok(()), |closing| Err(End::Close(closing)))
+    }
+
+    async fn read(
+        &mut self,
+        message: Option<Result<Message, Error>>,
+        shared: &Shared,
+    ) -> Result<(), End> {
+        self.heard_at = Instant::now();
+        match message {
+            Some(Ok(Message::Binary(bytes))) => {
+                match self
+                    .connection
+                    .on_frame(&bytes, shared.now_ms())
+                    .map_err(End::Close)?
+                {
+                    Step::Nothing => Ok(()),
+                    Step::Reply(frame) => self.reply(vec![frame]).await,
+                    Step::Event(event) => {
+                        let lane = self.lanes.of(&event.room);
+                        if let Err(event) = lane.try_send(event) {
+                            self.sending = Some(Box::pin(lane.clone().send(event)));
+                        }
+                        Ok(())
+                    }
+                }
+            }
+            Some(Ok(Message::Text(text))) => match text.as_str() {
+                "ping" => self
+                    .stream
+                    .send(Message::text("pong"))
+                    .await
+                    .map_err(|_| End::Gone),
+                "pong" => Ok(()),
+                _ => Err(End::Close(Closing::protocol_error(
+                    "the only text messages are ping and pong",
+                ))),
+            },
+            // Pongs are answered, and closes are echoed, by reading on.
+            Some(Ok(
+                Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_),
+            )) => Ok(()),
+            Some(Err(Error::Capacity(error))) => {
+                Err(End::Close(Closing::new(1009, error.to_string())))
+            }
+            Some(Err(Error::Protocol(error))) => {
+                Err(End::Close(Closing::protocol_error(error.to_string())))
+            }
+            Some(Err(Error::Utf8(_))) => Err(End::Close(Closing::new(
+                1007,
+                "a text message is not UTF-8",
+            ))),
+            Some(Err(_)) | None => Err(End::Gone),
+        }
+    }
+
+    async fn reply(&mut self, frames: Vec<Bytes>) -> Result<(), End> {
+        for frame in frames {
+            self.stream
+                .feed(Message::Binary(frame))
+                .await
+                .map_err(|_| End::Gone)?;
+        }
+        self.stream.flush().await.map_err(|_| End::Gone)
+    }
+
+    async fn keep_alive(&mut self, keepalive: Duration) -> Result<(), End> {
+        match self.heard_at.elapsed() {
+            silence if silence >= keepalive * 3 => Err(End::Gone),
+            silence if silence >= keepalive / 2 => self
+                .stream
+                .send(Message::Ping(Bytes::new()))
+                .await
+                .map_err(|_| End::Gone),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Sends a close, then reads until the peer has answered: closing a socket with unread bytes
+/// would reset it, and the peer might never see why.
+async fn close(stream: &mut Stream, closing: Closing) {
+    // A reason is at most 123 bytes (RFC 6455, section 5.5).
+    let end = closing.reason.floor_char_boundary(123);
+    let reason = Utf8Bytes::from(&closing.reason[..end]);
+    let code = closing.code.into();
+    if stream
+        .close(Some(CloseFrame { code, reason }))
+        .await
+        .is_ok()
+    {
+        while let Some(Ok(_)) = stream.next().await {}
+    }
+    // A protocol error ends reading at the WebSocket level; what is left is drained below it.
+    let _ = tokio::io::copy(stream.get_mut(), &mut tokio::io::sink()).await;
+}
