@@ -1,0 +1,57 @@
+# Master Clash. `make help` lists what there is to make.
+
+COMPONENTS := gateway sync tasks registry scheduler
+CLASH := target/release/clash
+STATE_DIR ?= .clash
+OUT ?= out
+LISTEN ?= 127.0.0.1:8788
+
+# One selection of packages for building and testing, so that nothing is compiled twice.
+CARGO_NATIVE := cargo build --release --locked
+CARGO_WASM := cargo build --profile component --target wasm32-wasip2 --locked $(addprefix -p ,$(COMPONENTS))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build components up demo test test-npm test-spin check bench bench-rooms clean
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install the WASI target if this machine lacks it
+	@scripts/setup.sh
+
+components: setup ## Build the WASI components
+	@echo "building the components ($(COMPONENTS))"
+	@$(CARGO_WASM)
+
+build: components ## Build everything: the components and the binary clash
+	@echo "building clash (the first time takes about ten minutes on two cores)"
+	@$(CARGO_NATIVE)
+
+up: build ## Serve everything at LISTEN (127.0.0.1:8788)
+	@$(CLASH) up --listen $(LISTEN) --state-dir $(STATE_DIR)
+
+demo: build ## Turn examples/story.csv into OUT/film.mp4, starting the stack if none runs
+	@scripts/demo.sh $(CLASH) $(LISTEN) $(STATE_DIR) $(OUT)
+
+test: build ## Run all tests: unit, end to end, and the npm client
+	cargo test --release --locked
+	cargo test --release --locked -p gateway
+	@$(MAKE) --no-print-directory test-npm
+
+test-npm: build ## Run the tests with the unmodified npm client
+	@cd tests/npm && npm ci --silent --no-audit --no-fund
+	cd tests/npm && node --test
+
+test-spin: build ## Run the end-to-end tests under Spin (SPIN=/path/to/spin)
+	@scripts/test-spin.sh
+
+check: setup ## Check formatting, lints and the rules of the layout
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --target wasm32-wasip2 $(addprefix -p ,$(COMPONENTS) guest) -- -D warnings
+
+bench: build ## Measure, beside baselines in the same run
+	@cargo run --release --locked -p clash-bench
+
+clean: ## Remove what was built
+	cargo clean
