@@ -1,0 +1,186 @@
+//! One command to one task: read, decide, compare-and-set, in one transaction with its
+//! consequences; read again when somebody else was faster.
+
+use dispatch::{Command, Rejection, Slot, decide};
+use store::assets::AssetRow;
+use store::tasks::TaskRow;
+use store::{Database, StoreError, Transaction, begin};
+
+use crate::effect::Effect;
+use crate::row::{row_of, task_of};
+use crate::{CONFLICTS, Error, Pipeline, World};
+
+/// What became of a command.
+#[derive(Debug)]
+pub enum Applied {
+    Done {
+        row: TaskRow,
+        /// A server can take another task.
+        slot_freed: bool,
+    },
+    Rejected {
+        row: TaskRow,
+        rejection: Rejection,
+    },
+    /// There is no such task (any more).
+    Gone,
+}
+
+/// Media whose chunks become visible with a transition.
+pub(crate) struct Media {
+    pub asset: AssetRow,
+    pub chunks: Chunks,
+}
+
+pub(crate) enum Chunks {
+    /// Small enough to be written in the same transaction.
+    Whole(Vec<u8>),
+    /// Written already, under this name.
+    Stored(String),
+}
+
+impl<D: Database, W: World> Pipeline<'_, D, W> {
+    /// Applies a command and delivers the effect, if it has one.
+    pub async fn apply(&self, row: TaskRow, command: Command) -> Result<Applied, Error> {
+        self.apply_with(row, command, None).await
+    }
+
+    pub(crate) async fn apply_with(
+        &self,
+        mut row: TaskRow,
+        command: Command,
+        media: Option<&Media>,
+    ) -> Result<Applied, Error> {
+        for _ in 0..CONFLICTS {
+            let task = task_of(&row)?;
+            let decision = match decide(
+                &task,
+                command.clone(),
+                self.world.now_ms(),
+                self.world.jitter(),
+            ) {
+                Ok(decision) => decision,
+                Err(rejection) => return Ok(Applied::Rejected { row, rejection }),
+            };
+            let after = row_of(&row, &decision.task)?;
+            if decision.slot == Slot::Keep && !decision.update_node && media.is_none() {
+                if store::tasks::replace(self.database, &after).await? {
+                    return Ok(Applied::Done {
+                        row: raised(after),
+                        slot_freed: false,
+                    });
+                }
+            } else if let Some(effect) = self
+                .write(&after, &decision.slot, decision.update_node, media)
+                .await?
+            {
+                if let Some(effect) = effect {
+                    self.deliver(&effect).await;
+                }
+                let slot_freed = matches!(decision.slot, Slot::Release(_));
+                return Ok(Applied::Done {
+                    row: raised(after),
+                    slot_freed,
+                });
+            }
+            match store::tasks::find(self.database, &row.id).await? {
+                Some(fresh) => row = fresh,
+                None => return Ok(Applied::Gone),
+            }
+        }
+        Err(Error::Contention(row.id))
+    }
+
+    /// The transaction of a transition; `None` when the row was not as expected.
+    async fn write(
+        &self,
+        after: &TaskRow,
+        slot: &Slot,
+        update_node: bool,
+        media: Option<&Media>,
+    ) -> Result<Option<Option<Effect>>, StoreError> {
+        let transaction = begin(self.database).await?;
+        match self
+            .write_in(&transaction, after, slot, update_node, media)
+            .await
+        {
+            Ok(Some(effect)) => self.commit(transaction).await.map(|()| Some(effect)),
+            Ok(None) => transaction.rollback().await.map(|()| None),
+            Err(error) => {
+                self.give_up(transaction).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn write_in(
+        &self,
+        transaction: &Transaction<'_, D>,
+        after: &TaskRow,
+        slot: &Slot,
+        update_node: bool,
+        media: Option<&Media>,
+    ) -> Result<Option<Option<Effect>>, StoreError> {
+        if !store::tasks::replace(transaction, after).await? {
+            return Ok(None);
+        }
+        match slot {
+            Slot::Keep => {}
+            Slot::Release(server_id) => {
+                store::servers::release_slot(transaction, server_id).await?
+            }
+            Slot::Reserve(server_id) => {
+                if !store::servers::reserve_slot(transaction, server_id).await? {
+                    return Ok(None);
+                }
+            }
+        }
+        if let Some(media) = media {
+            show(transaction, media).await?;
+        }
+        match update_node {
+            true => self.record_effect(transaction, after).await.map(Some),
+            false => Ok(Some(None)),
+        }
+    }
+
+    pub(crate) async fn commit(&self, transaction: Transaction<'_, D>) -> Result<(), StoreError> {
+        let committed = transaction.commit().await;
+        if committed.is_err() {
+            // The connection goes on being used: nothing may stay open on it.
+            let _ = self.database.query("ROLLBACK", &[]).await;
+        }
+        committed
+    }
+
+    pub(crate) async fn give_up(&self, transaction: Transaction<'_, D>) {
+        if let Err(error) = transaction.rollback().await {
+            self.world.report("rollback", &error);
+        }
+    }
+}
+
+/// Makes media visible: the chunks first, the row that shows them last.
+async fn show(database: &impl Database, media: &Media) -> Result<(), StoreError> {
+    match &media.chunks {
+        Chunks::Stored(temporary) => {
+            store::assets::adopt_chunks(database, temporary, &media.asset.id).await?
+        }
+        Chunks::Whole(bytes) => {
+            if !store::assets::has_chunks(database, &media.asset.id).await? {
+                for (part, chunk) in (0..).zip(bytes.chunks(store::assets::CHUNK_BYTES)) {
+                    store::assets::insert_chunk(database, &media.asset.id, part, chunk.to_vec())
+                        .await?;
+                }
+            }
+        }
+    }
+    store::assets::insert(database, &media.asset).await
+}
+
+fn raised(row: TaskRow) -> TaskRow {
+    TaskRow {
+        version: row.version + 1,
+        ..row
+    }
+}

@@ -1,0 +1,263 @@
+//! A result becomes an asset, and the task ends (AS1, TK5).
+
+use dispatch::{Command, Failure, policy};
+use providers::{CallFailure, Product, Server, Wanted, result_url};
+use sha2::{Digest, Sha256};
+use store::assets::{AssetRow, CHUNK_BYTES, MAX_BYTES, temporary_name};
+use store::tasks::TaskRow;
+use store::{Database, StoreError};
+
+use crate::apply::{Chunks, Media};
+use crate::follow::wanted;
+use crate::row::task_of;
+use crate::submit::{attempt_of, failure_of};
+use crate::{Applied, Body, Error, NoAnswer, Pipeline, World, sniff};
+
+/// Media up to this size are held in memory and written in the transaction that shows them;
+/// what is larger goes under a temporary name in pieces of this size.
+const BUFFER_BYTES: usize = 8 * CHUNK_BYTES;
+
+/// Why a result was not stored.
+enum Unsettled {
+    /// Fetching it again may work.
+    Miss(Failure),
+    /// It is gone, or it is not what it should be.
+    Fail(Failure),
+    /// Somebody else has settled or ended the task.
+    Overtaken,
+    Error(Error),
+}
+
+impl<E: Into<Error>> From<E> for Unsettled {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl<D: Database, W: World> Pipeline<'_, D, W> {
+    /// Fetches the result of a settling task and ends the task. What fails is tried again by tick.
+    pub async fn settle(&self, row: TaskRow) -> Result<(), Error> {
+        let attempt = attempt_of(&row)?;
+        let temporary = temporary_name(&row.id, &self.world.unique());
+        let media = match wanted(&row)? {
+            Wanted::Text => Ok(None),
+            Wanted::Media => self.fetch(&row, &temporary).await.map(Some),
+        };
+        let command = match &media {
+            Ok(media) => Command::Settled {
+                attempt,
+                asset_id: media.as_ref().map(|media| media.asset.id.clone()),
+            },
+            Err(Unsettled::Miss(failure)) => Command::Miss {
+                attempt,
+                failure: failure.clone(),
+            },
+            Err(Unsettled::Fail(failure)) => Command::Fail {
+                attempt,
+                failure: failure.clone(),
+                retry_after_ms: None,
+            },
+            Err(Unsettled::Overtaken) => return Ok(()),
+            Err(Unsettled::Error(_)) => return media.err().map_or(Ok(()), into_error),
+        };
+        let media = media.ok().flatten();
+        let stored = matches!(
+            &media,
+            Some(Media {
+                chunks: Chunks::Stored(_),
+                ..
+            })
+        );
+        let applied = self.apply_with(row, command, media.as_ref()).await?;
+        if stored && !matches!(applied, Applied::Done { .. }) {
+            store::assets::delete_chunks(self.database, &temporary).await?;
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, row: &TaskRow, temporary: &str) -> Result<Media, Unsettled> {
+        let Some((server, token)) = self.provider_of(row).await? else {
+            return Err(Unsettled::Fail(Failure::retryable(
+                "the server that has the result was removed",
+            )));
+        };
+        let product: Product = row
+            .result
+            .as_deref()
+            .and_then(|result| serde_json::from_str(result).ok())
+            .ok_or_else(|| StoreError::Shape(format!("result of task {}", row.id)))?;
+        let url = product.url.unwrap_or_default();
+        let url =
+            result_url(&server, &url).map_err(|error| nonsense(format!("result.url: {error}")))?;
+        let server = Server {
+            url: &server,
+            token: token.as_deref(),
+        };
+        let request =
+            file_request(&url, server).map_err(|error| nonsense(format!("result.url: {error}")))?;
+        let response = self.world.fetch(request).await.map_err(unfetched)?;
+        let status = response.status();
+        if matches!(status.as_u16(), 404 | 410) {
+            return Err(Unsettled::Fail(Failure::retryable(
+                "the provider lost the result",
+            )));
+        }
+        if status != http::StatusCode::OK {
+            return Err(Unsettled::Miss(Failure::retryable(format!(
+                "fetching the result was answered {status}"
+            ))));
+        }
+        self.store(row, response.into_body(), temporary).await
+    }
+
+    /// Reads the body to its end; the asset stays invisible until [`Self::settle`] shows it.
+    async fn store(
+        &self,
+        row: &TaskRow,
+        mut body: W::Body,
+        temporary: &str,
+    ) -> Result<Media, Unsettled> {
+        let mut hash = Sha256::new();
+        let mut size: u64 = 0;
+        let mut buffer: Vec<u8> = Vec::new();
+        let mut parts: i64 = 0;
+        let mut media_type = None;
+        let stored = loop {
+            let piece = body.chunk().await.map_err(unfetched);
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => break Err(error),
+            };
+            let ended = piece.is_none();
+            if let Some(piece) = piece {
+                size += piece.len() as u64;
+                if size > MAX_BYTES {
+                    break Err(nonsense(format!("a result of more than {MAX_BYTES} bytes")));
+                }
+                hash.update(&piece);
+                buffer.extend_from_slice(&piece);
+            }
+            if media_type.is_none() && (ended || buffer.len() >= sniff::NEEDED_BYTES) {
+                match checked_type(row, &buffer) {
+                    Ok(found) => media_type = Some(found),
+                    Err(error) => break Err(error),
+                }
+            }
+            if ended && parts == 0 {
+                break Ok(Chunks::Whole(std::mem::take(&mut buffer)));
+            }
+            if ended || buffer.len() >= BUFFER_BYTES {
+                if let Err(error) = self
+                    .spill(row, temporary, &mut parts, &mut buffer, ended)
+                    .await
+                {
+                    break Err(error);
+                }
+            }
+            if ended {
+                break Ok(Chunks::Stored(temporary.to_owned()));
+            }
+        };
+        let (chunks, media_type) = match (stored, media_type) {
+            (Ok(chunks), Some(media_type)) => (chunks, media_type),
+            (Ok(_), None) => return Err(nonsense("an empty result")),
+            (Err(error), _) => {
+                if parts > 0 {
+                    store::assets::delete_chunks(self.database, temporary).await?;
+                }
+                return Err(error);
+            }
+        };
+        let asset = AssetRow {
+            project_id: row.project_id.clone(),
+            id: hex::encode(hash.finalize()),
+            media_type: media_type.to_owned(),
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            created_by: row.created_by.clone(),
+            created_at_ms: self.world.now_ms(),
+        };
+        Ok(Media { asset, chunks })
+    }
+
+    /// Writes whole chunks of the buffer (at the end also the rest) and renews the claim.
+    async fn spill(
+        &self,
+        row: &TaskRow,
+        temporary: &str,
+        parts: &mut i64,
+        buffer: &mut Vec<u8>,
+        ended: bool,
+    ) -> Result<(), Unsettled> {
+        let whole = if ended {
+            buffer.len()
+        } else {
+            buffer.len() / CHUNK_BYTES * CHUNK_BYTES
+        };
+        for chunk in buffer[..whole].chunks(CHUNK_BYTES) {
+            store::assets::insert_chunk(self.database, temporary, *parts, chunk.to_vec()).await?;
+            *parts += 1;
+        }
+        buffer.drain(..whole);
+        let now_ms = self.world.now_ms();
+        let (hold_ms, lease_ms) = (now_ms + policy::SETTLE_HOLD_MS, now_ms + policy::LEASE_MS);
+        match store::tasks::hold(self.database, &row.id, row.version, hold_ms, lease_ms).await? {
+            true => Ok(()),
+            // A heartbeat raises the version too; only a task that does not settle is lost.
+            false => match store::tasks::find(self.database, &row.id).await? {
+                Some(now)
+                    if now.phase.as_deref() == Some("settling") && now.attempt == row.attempt =>
+                {
+                    Ok(())
+                }
+                _ => Err(Unsettled::Overtaken),
+            },
+        }
+    }
+}
+
+/// The media type by the bytes, if it is one that the kind promises.
+fn checked_type(row: &TaskRow, bytes: &[u8]) -> Result<&'static str, Unsettled> {
+    if bytes.is_empty() {
+        return Err(nonsense("an empty result"));
+    }
+    let (family, name) = match task_of(row)?.kind.yields() {
+        dispatch::Yield::Image => ("image/", "an image"),
+        dispatch::Yield::Video => ("video/", "a video"),
+        dispatch::Yield::Text => ("text/", "a text"),
+    };
+    match sniff::media_type(bytes) {
+        Some(found) if found.starts_with(family) => Ok(found),
+        Some(found) => Err(nonsense(format!("the result is {found}, not {name}"))),
+        None => Err(nonsense(format!("the result is not {name}"))),
+    }
+}
+
+fn file_request(url: &str, server: Server) -> Result<http::Request<Vec<u8>>, http::Error> {
+    let mut request = http::Request::builder().uri(url);
+    if let Some(token) = server.token {
+        request = request.header(http::header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    request.body(Vec::new())
+}
+
+fn nonsense(what: impl std::fmt::Display) -> Unsettled {
+    Unsettled::Fail(failure_of(CallFailure::nonsense(what)))
+}
+
+fn unfetched(no_answer: NoAnswer) -> Unsettled {
+    match no_answer {
+        NoAnswer::Forbidden(_) => Unsettled::Fail(Failure::terminal(format!(
+            "the result cannot be fetched: {no_answer}"
+        ))),
+        NoAnswer::Unreachable(_) | NoAnswer::Lost(_) | NoAnswer::TooLong(_) => Unsettled::Miss(
+            Failure::retryable(format!("fetching the result: {no_answer}")),
+        ),
+    }
+}
+
+fn into_error(unsettled: Unsettled) -> Result<(), Error> {
+    match unsettled {
+        Unsettled::Error(error) => Err(error),
+        Unsettled::Miss(_) | Unsettled::Fail(_) | Unsettled::Overtaken => Ok(()),
+    }
+}

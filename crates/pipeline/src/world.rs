@@ -1,0 +1,80 @@
+//! Everything outside the database.
+
+use http::{Request, Response};
+
+/// Clock, chance, calls. A component implements it over its host, a simulation over a seed.
+pub trait World {
+    type Body: Body;
+    fn now_ms(&self) -> i64;
+    /// Uniform in 0..1.
+    fn jitter(&self) -> f64;
+    /// A text that no other call gives.
+    fn unique(&self) -> String;
+    /// Calls a provider and reads its answer, at most [`providers::ANSWER_BYTES`] within 10 s.
+    fn call(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, NoAnswer>>;
+    /// Calls a provider and hands on the answer's body as it comes.
+    fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> impl Future<Output = Result<Response<Self::Body>, NoAnswer>>;
+    /// Hands an effect to the room; the answer is its HTTP status.
+    fn poke(&self, body: &str) -> impl Future<Output = Result<u16, NoAnswer>>;
+    /// The same, not waited for and not repeated.
+    fn hint(&self, body: String);
+    /// Says what went wrong to whoever operates the platform.
+    fn report(&self, what: &str, cause: &dyn std::fmt::Display);
+}
+
+/// A body in pieces.
+pub trait Body {
+    /// The next piece; `None` at the end.
+    fn chunk(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, NoAnswer>>;
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The request did not reach anyone: nothing was begun.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The platform itself does not allow the call.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Whether the request was received is not known.
+    #[error("{0}")]
+    Lost(String),
+    /// There is an answer, but it is too long to be one.
+    #[error("an answer of more than {0} bytes")]
+    TooLong(usize),
+}
+
+/// What the deployment says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where providers reach the platform, without a slash at the end.
+    pub worker_public_url: String,
+    /// Signs links to assets.
+    pub link_secret: Vec<u8>,
+    /// A provider for kinds that no registered server serves.
+    pub fallback_url: Option<String>,
+    pub no_server_timeout_ms: i64,
+}
+
+/// How long a link to an input stays valid: longer than an attempt may take.
+const LINK_S: i64 = 3600;
+
+impl Settings {
+    /// An absolute link to an asset that works without a token.
+    pub fn asset_link(&self, project_id: &str, asset_id: &str, now_ms: i64) -> String {
+        let query = identity::asset_link::query(
+            &self.link_secret,
+            project_id,
+            asset_id,
+            now_ms / 1000 + LINK_S,
+        );
+        format!("{}/assets/{asset_id}?{query}", self.worker_public_url)
+    }
+}
