@@ -160,7 +160,7 @@ fn shot(words: &Words, params: &Map<String, Value>) -> Shot {
     if !given.is_empty() {
         return Shot::Wide;
     }
-    if words.text.trim_start().starts_with("close") || words.any("closeup macro") || words.text.contains("close-up") || words.text.contains("close on") {
+    if words.text.trim_start().starts_with("close") || words.any("closeup macro") || words.text.contains("close-up") || words.text.contains("close up") || words.text.contains("close on") {
         Shot::Close
     } else if words.text.contains("medium shot") {
         Shot::Medium
@@ -178,7 +178,7 @@ fn subjects(words: &Words) -> Vec<Subject> {
         (Subject::Tree, "tree oak willow birch baobab"),
         (Subject::Pair, "couple friends lovers sisters brothers pair"),
         (Subject::Child, "child children boy girl kid son daughter"),
-        (Subject::Person, "person man woman keeper figure traveller traveler wanderer sailor stranger hero heroine father mother he she someone old lady soldier knight detective artist writer dancer captain shepherd hiker walker farmer rider pilgrim monk king queen lia mara tom anna"),
+        (Subject::Person, "person man woman keeper figure traveller traveler wanderer sailor stranger hero heroine father mother he she someone lady soldier knight detective artist writer dancer captain shepherd hiker walker farmer rider pilgrim monk king queen lia mara tom anna"),
         (Subject::Birds, "bird gull seagull crow raven swallow swan goose geese flock heron"),
         (Subject::Lamp, "lamp lantern lens"),
         (Subject::Candle, "candle candlelight taper"),
@@ -190,10 +190,6 @@ fn subjects(words: &Words) -> Vec<Subject> {
         .iter()
         .filter_map(|(subject, list)| words.first(list).map(|at| (at, *subject)))
         .collect();
-    // "old" alone says nothing of a person: "an old brass lamp".
-    if words.any("old") && !words.any("man woman lady keeper sailor person figure he she captain stranger") {
-        found.retain(|(_, s)| *s != Subject::Person);
-    }
     found.sort_by_key(|(at, _)| *at);
     found.into_iter().map(|(_, subject)| subject).collect()
 }
