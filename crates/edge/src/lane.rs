@@ -107,7 +107,7 @@ impl Lane {
         let Some(Hint { room, head }) = hint else {
             return;
         };
-        if let Some((name, _)) = self.rooms.get_key_value(room.as_str())
+        if let Some((name, room)) = self.rooms.get_key_value(room.as_str())
             && !room.is_empty()
             && head > room.seen
         {

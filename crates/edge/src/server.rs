@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -104,14 +104,14 @@ pub async fn serve(
             } => accepted,
         };
         match accepted {
-            (Ok((stream, client)), place) => {
+            (_, Err(_)) => break,
+            (Ok((stream, client)), Ok(place)) => {
                 let connection = Arc::clone(&shared);
                 shared.tasks.spawn(async move {
-                    serve_connection(stream, client, connection).await;
-                    drop(place);
+                    serve_connection(stream, client, connection, Arc::new(place)).await;
                 });
             }
-            (Err(error), _) => {
+            (Err(error), Ok(_)) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -131,13 +131,20 @@ pub async fn serve(
     Ok(())
 }
 
-async fn serve_connection(stream: TcpStream, client: SocketAddr, shared: Arc<Shared>) {
+/// Serves one TCP connection. Its place among the connections is free again when it and the
+/// WebSocket it may have become have ended.
+async fn serve_connection(
+    stream: TcpStream,
+    client: SocketAddr,
+    shared: Arc<Shared>,
+    place: Arc<OwnedSemaphorePermit>,
+) {
     // Best effort: without it small answers are slower, not wrong.
     let _ = stream.set_nodelay(true);
     let shutdown = shared.shutdown.clone();
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(request, client, &shared).await) }
+        let (shared, place) = (Arc::clone(&shared), Arc::clone(&place));
+        async move { Ok::<_, Infallible>(answer(request, client, &shared, place).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -161,11 +168,12 @@ async fn answer(
     request: http::Request<Incoming>,
     client: SocketAddr,
     shared: &Arc<Shared>,
+    place: Arc<OwnedSemaphorePermit>,
 ) -> http::Response<Body> {
     let request_id: HeaderValue = proxy::request_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut answer = match route(&path) {
-        Route::Sync(project) => socket::upgrade(request, project, &request_id, shared),
+        Route::Sync(project) => socket::upgrade(request, project, &request_id, shared, place),
         Route::Push => {
             push::push(request, &request_id, &*shared.options.tokens, &shared.lanes).await
         }

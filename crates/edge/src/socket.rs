@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -43,6 +43,7 @@ pub(crate) fn upgrade(
     project: Option<ProjectId>,
     request_id: &HeaderValue,
     shared: &Arc<Shared>,
+    place: Arc<OwnedSemaphorePermit>,
 ) -> http::Response<Body> {
     let headers = request.headers();
     let says = |name, word: &str| {
@@ -101,6 +102,7 @@ pub(crate) fn upgrade(
             heard_at: Instant::now(),
         };
         socket.run(&task).await;
+        drop(place);
     });
     let mut answer = http::Response::new(full(""));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -308,13 +310,17 @@ async fn close(stream: &mut Stream, closing: Closing) {
     let end = closing.reason.floor_char_boundary(123);
     let reason = Utf8Bytes::from(&closing.reason[..end]);
     let code = closing.code.into();
-    if stream
-        .close(Some(CloseFrame { code, reason }))
-        .await
-        .is_ok()
-    {
-        while let Some(Ok(_)) = stream.next().await {}
+    let frame = CloseFrame { code, reason };
+    if stream.close(Some(frame)).await.is_err() {
+        return;
     }
-    // A protocol error ends reading at the WebSocket level; what is left is drained below it.
+    loop {
+        match stream.next().await {
+            Some(Ok(Message::Close(_))) | None => return,
+            Some(Ok(_)) => {}
+            // A protocol error ends reading as WebSocket; what is left is drained below it.
+            Some(Err(_)) => break,
+        }
+    }
     let _ = tokio::io::copy(stream.get_mut(), &mut tokio::io::sink()).await;
 }
