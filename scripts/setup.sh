@@ -38,7 +38,7 @@ from_debian() {
         apt_for_suite "$work" "$suite" || continue
         version=$(apt_private "$work" madison rust-src 2>/dev/null | awk -v want="$release" -F'|' '{gsub(/ /,"",$2); if (index($2, want) == 1) {print $2; exit}}')
         [ -n "$version" ] || continue
-        (cd "$work" && apt_get_private "$work" download "rust-src=$version" wasi-libc >&2) || continue
+        (cd "$work" && apt_get_private "$work" download "rust-src=$version" wasi-libc >/dev/null 2>&1) || continue
         build_target "$work" && return 0
     done
     return 1
@@ -66,14 +66,17 @@ apt_for_suite() {
 build_target() {
     local work=$1 package source libc
     for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
-    source=$(find "$work/root" -type d -path '*/library/std' -print -quit)
+    # The compiler's own tests hold another folder of this name, deeper down.
+    source=$(find "$work/root" -maxdepth 6 -type d -path '*/rustc-*/library/std' -not -path '*/tools/*' -print -quit)
     libc=$(find "$work/root" -type d -path "*/lib/$target" -print -quit)
     [ -n "$source" ] && [ -n "$libc" ] || return 1
-    source=$(dirname "$(dirname "$source")")
-    local expected="$sysroot/lib/rustlib/src/rust"
-    if [ ! -e "$expected/library/std" ]; then
-        mkdir -p "$expected"
-        cp -r "$source/." "$expected/"
+    source=$(dirname "$source")
+    local expected="$sysroot/lib/rustlib/src/rust/library"
+    if [ ! -e "$expected/Cargo.lock" ]; then
+        mkdir -p "$(dirname "$expected")"
+        rm -rf "$expected" "$expected.new"
+        cp -r "$source" "$expected.new"
+        mv "$expected.new" "$expected"
     fi
     say "building the standard library for $target (under a minute)"
     mkdir -p "$work/empty/src"
