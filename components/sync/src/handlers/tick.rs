@@ -1,0 +1,32 @@
+//! `POST /internal/v1/tick`: rooms that no wake reached, and compaction (SPEC section 9).
+
+use guest::{Request, Response};
+use http::StatusCode;
+use problem::Problem;
+use serde_json::json;
+
+use crate::outside::Outside;
+use crate::state::{Lent, warm};
+use crate::{after, rooms_failed};
+
+pub async fn post(request: Request) -> Result<Response, Problem> {
+    guest::require_service(request.headers()).await?;
+    let outside = Outside::new().await?;
+    let database = Lent::take().await?;
+    let ticked = rooms::tick(&*database, &warm(), &outside).await.map_err(rooms_failed)?;
+    if ticked.failed.is_empty() {
+        database.give_back();
+    }
+    for (room, error) in &ticked.failed {
+        guest::log_error(&format!("tick of room {room}"), error);
+    }
+    after::push(&ticked.changed);
+    after::dispatch(ticked.tasks);
+    let body = json!({
+        "processed": ticked.processed,
+        "tasks": ticked.tasks,
+        "compacted": ticked.compacted,
+        "failed": ticked.failed.len(),
+    });
+    Ok(guest::json(StatusCode::OK, &body))
+}

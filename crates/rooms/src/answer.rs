@@ -1,0 +1,106 @@
+//! Outputs of a turn, within the size that an answer may have.
+
+use loro::VersionVector;
+use protocol::frame::{AckStatus, JoinErrorCode, RoomErrorCode};
+use protocol::turn::Output;
+use protocol::{BatchId, ConnectionId, limits};
+
+use crate::access::{Grant, Session};
+use crate::room::{Fate, Room};
+use crate::{Backfill, RoomsError};
+
+/// Kept free for the frames around the payloads: ids, sessions, messages.
+const OVERHEAD_BYTES: usize = 512 * 1024;
+
+/// The code "try again later": the client comes back, and a later turn has room for it.
+const TRY_AGAIN: u16 = 1013;
+
+/// What an answer may still hold.
+#[derive(Debug)]
+pub struct Budget {
+    left: usize,
+}
+
+impl Budget {
+    pub fn new() -> Self {
+        Self { left: limits::TURN_BYTES - OVERHEAD_BYTES }
+    }
+    /// Reserves what must go out.
+    pub fn spend(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
+    }
+    /// Reserves if it fits.
+    pub fn take(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.left;
+        if fits {
+            self.left -= bytes;
+        }
+        fits
+    }
+    /// Could ever hold it, alone in an answer.
+    fn can_ever_hold(bytes: usize) -> bool {
+        bytes <= limits::TURN_BYTES - OVERHEAD_BYTES
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A joined connection and what it lacks. A backfill that does not fit beside the others sends the
+/// connection away for a moment; one that never fits is an error the client can show.
+pub fn joined(
+    room: &mut Room,
+    connection: ConnectionId,
+    grant: Grant,
+    version: &VersionVector,
+    budget: &mut Budget,
+) -> Result<Output, RoomsError> {
+    let Backfill { version, updates } = room.answer_join(version)?;
+    let bytes = version.len() + updates.iter().map(Vec::len).sum::<usize>();
+    if budget.take(bytes) {
+        let permission = grant.permission;
+        let session = Session { grant, epoch: room.epoch }.encode();
+        return Ok(Output::Joined { connection, permission, version, session, backfill: updates });
+    }
+    if Budget::can_ever_hold(bytes) {
+        let reason = "too many joins at once".to_owned();
+        return Ok(Output::Close { connection, code: TRY_AGAIN, reason });
+    }
+    let message = "the room is too large to be sent whole".to_owned();
+    Ok(join_error(connection, JoinErrorCode::Application, message))
+}
+
+pub fn join_error(connection: ConnectionId, code: JoinErrorCode, message: String) -> Output {
+    Output::JoinError { connection, code: code.as_u8(), message, version: None }
+}
+
+/// The answer to every join that is not allowed: it does not tell whether the room exists.
+pub fn not_found(connection: ConnectionId) -> Output {
+    join_error(connection, JoinErrorCode::AuthFailed, "not found".to_owned())
+}
+
+/// The room of this connection is gone.
+pub fn evicted(connection: ConnectionId) -> Output {
+    Output::RoomError {
+        connection,
+        code: RoomErrorCode::Evicted.as_u8(),
+        message: "the project is gone".to_owned(),
+    }
+}
+
+pub fn ack(connection: ConnectionId, batch: BatchId, status: AckStatus) -> Output {
+    Output::Ack { connection, batch, status: status.as_u8() }
+}
+
+/// How a refused update is acked; `None` for those that are not refused.
+pub fn refusal(fate: Fate) -> Option<AckStatus> {
+    match fate {
+        Fate::Append | Fate::NothingNew => None,
+        Fate::Invalid => Some(AckStatus::InvalidUpdate),
+        Fate::TooLarge => Some(AckStatus::TooLarge),
+        Fate::TooMuchPending => Some(AckStatus::RateLimited),
+    }
+}

@@ -1,0 +1,14 @@
+//! What rooms need from outside.
+
+use crate::access::Grant;
+
+pub trait Environment {
+    fn now_ms(&self) -> i64;
+    /// A fresh id of a task.
+    fn new_task_id(&self) -> String;
+    /// What the token of a join allows in a project; `None` when it does not open it, be it
+    /// invalid, expired or of another tenant.
+    fn grant(&self, auth: &[u8], project: &str, tenant: &str) -> Option<Grant>;
+    /// Waits about a millisecond.
+    fn pause(&self) -> impl Future<Output = ()>;
+}

@@ -1,0 +1,286 @@
+//! A warm document: kept detached, so that importing an update costs microseconds, and checked out
+//! only where its state is wanted.
+
+use std::collections::HashSet;
+
+use loro::{EncodedBlobMode, ExportMode, LoroDoc, VersionVector};
+use protocol::limits;
+use store::rooms::Entry;
+
+use crate::RoomsError;
+
+/// Pending updates (whose dependencies are missing) that a room keeps: a full first upload whose
+/// pieces arrive in the wrong order.
+const PENDING_BYTES: usize = limits::REASSEMBLED_BYTES;
+
+/// From this size on a full join is answered with a snapshot, which clients import lazily, instead
+/// of with updates.
+const SNAPSHOT_JOIN_BYTES: usize = 256 * 1024;
+
+/// A document takes this many bytes of memory for one byte of its log, roughly.
+const MEMORY_PER_BYTE: usize = 6;
+
+/// What an empty document takes.
+const MEMORY_BASE: usize = 16 * 1024;
+
+/// A room's document at a sequence number of its log.
+pub struct Room {
+    document: LoroDoc,
+    /// The creation time of the project.
+    pub epoch: i64,
+    /// The document holds the log up to here.
+    pub seq: i64,
+    /// Bytes that were imported: a measure of size.
+    bytes: usize,
+    /// Updates that wait for their dependencies, to know a repeat.
+    pending: HashSet<Box<[u8]>>,
+    pending_bytes: usize,
+    /// A full snapshot for joins, and what it holds.
+    snapshot: Option<(VersionVector, Vec<u8>)>,
+    is_tainted: bool,
+}
+
+/// What becomes of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It brings something: append and broadcast it. It may wait for its dependencies.
+    Append,
+    /// Everything in it is known.
+    NothingNew,
+    /// Not an update.
+    Invalid,
+    /// Larger than an update may be.
+    TooLarge,
+    /// Too much waits for its dependencies already.
+    TooMuchPending,
+}
+
+/// What a joiner lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backfill {
+    /// The room's version.
+    pub version: Vec<u8>,
+    /// To be imported in this order.
+    pub updates: Vec<Vec<u8>>,
+}
+
+impl Backfill {
+    pub fn bytes(&self) -> usize {
+        self.version.len() + self.updates.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
+impl Room {
+    /// A room from its snapshot and the log after it. What cannot be imported is skipped: the log
+    /// holds only what was imported once, and one bad entry must not lock a room for ever.
+    pub fn load(epoch: i64, snapshot_seq: i64, snapshot: Option<Vec<u8>>, log: &[Entry]) -> Self {
+        let document = LoroDoc::new();
+        let mut bytes = 0;
+        if let Some(snapshot) = &snapshot {
+            bytes = snapshot.len();
+            let _ = document.import(snapshot);
+        }
+        document.detach();
+        let version = document.oplog_vv();
+        let mut room = Self {
+            document,
+            epoch,
+            seq: snapshot_seq,
+            bytes,
+            pending: HashSet::new(),
+            pending_bytes: 0,
+            snapshot: snapshot.map(|snapshot| (version, snapshot)),
+            is_tainted: false,
+        };
+        for entry in log {
+            room.apply(entry);
+        }
+        room
+    }
+
+    /// Imports the next entry of the log.
+    pub fn apply(&mut self, entry: &Entry) {
+        self.import(&entry.bytes);
+        // The log is the truth, whatever the import says of it.
+        self.is_tainted = false;
+        self.seq = entry.seq;
+    }
+
+    /// Decides about an update of a client, and imports it if it is one.
+    pub fn check_update(&mut self, bytes: &[u8]) -> Fate {
+        if bytes.len() > limits::REASSEMBLED_BYTES {
+            return Fate::TooLarge;
+        }
+        if !is_update(bytes) {
+            return Fate::Invalid;
+        }
+        self.import(bytes)
+    }
+
+    /// An import went wrong in a way that may have left part of it in the document: the room must
+    /// be loaded again before it is used.
+    pub fn is_tainted(&self) -> bool {
+        self.is_tainted
+    }
+
+    fn import(&mut self, bytes: &[u8]) -> Fate {
+        let before = self.document.oplog_vv();
+        let status = match self.document.import(bytes) {
+            Ok(status) => status,
+            Err(_) => {
+                self.is_tainted |= self.document.oplog_vv() != before;
+                return Fate::Invalid;
+            }
+        };
+        let brought = self.document.oplog_vv() != before;
+        if status.pending.is_some_and(|pending| !pending.is_empty()) {
+            if self.pending.contains(bytes) && !brought {
+                return Fate::NothingNew;
+            }
+            if self.pending_bytes + bytes.len() > PENDING_BYTES {
+                self.is_tainted = true;
+                return Fate::TooMuchPending;
+            }
+            if self.pending.insert(bytes.into()) {
+                self.pending_bytes += bytes.len();
+            }
+        } else if !brought {
+            return Fate::NothingNew;
+        } else if !self.pending.is_empty() && matches!(self.pending_updates(), Ok(None)) {
+            self.pending.clear();
+            self.pending_bytes = 0;
+        }
+        self.bytes += bytes.len();
+        Fate::Append
+    }
+
+    /// What a client at `version` lacks. What the room has pending comes along: the client must
+    /// hold it, too, when the missing base arrives.
+    pub fn answer_join(&mut self, version: &VersionVector) -> Result<Backfill, RoomsError> {
+        let own = self.document.oplog_vv();
+        let known: VersionVector = own
+            .iter()
+            .filter_map(|(peer, end)| {
+                let known = version.get(peer).copied().unwrap_or(0).min(*end);
+                (known > 0).then_some((*peer, known))
+            })
+            .collect();
+        let mut updates = Vec::new();
+        if known != own {
+            if version.is_empty() && self.bytes > SNAPSHOT_JOIN_BYTES {
+                updates = self.snapshot_and_tail()?;
+            } else {
+                updates.push(self.document.export(ExportMode::updates(&known))?);
+            }
+        }
+        updates.extend(self.pending_updates()?);
+        Ok(Backfill { version: own.encode(), updates })
+    }
+
+    /// The kept snapshot and what came after it; a fresh snapshot when that is more than half of it.
+    fn snapshot_and_tail(&mut self) -> Result<Vec<Vec<u8>>, RoomsError> {
+        if let Some((version, snapshot)) = &self.snapshot {
+            if *version == self.document.oplog_vv() {
+                return Ok(vec![snapshot.clone()]);
+            }
+            let tail = self.document.export(ExportMode::updates(version))?;
+            if tail.len() < snapshot.len() / 2 {
+                return Ok(vec![snapshot.clone(), tail]);
+            }
+        }
+        let snapshot = self.export_snapshot()?;
+        self.snapshot = Some((self.document.oplog_vv(), snapshot.clone()));
+        Ok(vec![snapshot])
+    }
+
+    /// A full snapshot at the latest version. Checked out first: exporting one while detached would
+    /// travel through the whole history.
+    pub fn export_snapshot(&mut self) -> Result<Vec<u8>, RoomsError> {
+        let snapshot = self.at_latest(|document| document.export(ExportMode::Snapshot))?;
+        Ok(snapshot?)
+    }
+
+    /// What waits for its dependencies, as one update.
+    pub fn pending_updates(&self) -> Result<Option<Vec<u8>>, RoomsError> {
+        if self.pending.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.document.export_pending_updates()?)
+    }
+
+    /// Everything the room has, for those whose version is unknown.
+    pub fn export_all(&self) -> Result<Vec<u8>, RoomsError> {
+        Ok(self.document.export(ExportMode::all_updates())?)
+    }
+
+    /// Reads the document at its latest version.
+    pub fn at_latest<T>(&mut self, read: impl FnOnce(&LoroDoc) -> T) -> Result<T, RoomsError> {
+        self.check_out()?;
+        let read = read(&self.document);
+        self.document.detach();
+        Ok(read)
+    }
+
+    /// Edits the document under the server's name and returns the update, or `None` when nothing
+    /// changed. The room holds the edit then: it must be dropped unless the update is committed.
+    pub fn edit<E>(
+        &mut self,
+        write: impl FnOnce(&LoroDoc) -> Result<(), E>,
+    ) -> Result<Option<Vec<u8>>, RoomsError>
+    where
+        RoomsError: From<E>,
+    {
+        self.check_out()?;
+        let before = self.document.oplog_vv();
+        write(&self.document)?;
+        canvas::write::commit(&self.document);
+        let update = if self.document.oplog_vv() == before {
+            None
+        } else {
+            Some(self.document.export(ExportMode::updates(&before))?)
+        };
+        self.document.detach();
+        self.bytes += update.as_ref().map_or(0, Vec::len);
+        Ok(update)
+    }
+
+    fn check_out(&mut self) -> Result<(), RoomsError> {
+        // The first can fail where the second would panic.
+        self.document.checkout(&self.document.oplog_frontiers())?;
+        self.document.checkout_to_latest();
+        Ok(())
+    }
+
+    /// Bytes of the log and snapshot that the room was made of.
+    pub fn size(&self) -> usize {
+        self.bytes
+    }
+
+    /// Roughly what the room takes in memory.
+    pub fn memory(&self) -> usize {
+        let snapshot = self.snapshot.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        MEMORY_BASE + self.bytes * MEMORY_PER_BYTE + self.pending_bytes + snapshot
+    }
+}
+
+/// Reads the version of a join. Empty bytes are an empty version.
+pub fn read_version(bytes: &[u8]) -> Option<VersionVector> {
+    if bytes.is_empty() {
+        return Some(VersionVector::default());
+    }
+    VersionVector::decode(bytes).ok()
+}
+
+/// A whole update or full snapshot with a right checksum. Shallow snapshots are refused: they would
+/// cut the history that older clients still need.
+pub fn is_update(bytes: &[u8]) -> bool {
+    match LoroDoc::decode_import_blob_meta(bytes, true).map(|meta| meta.mode) {
+        Ok(EncodedBlobMode::Updates | EncodedBlobMode::Snapshot) => true,
+        Ok(
+            EncodedBlobMode::ShallowSnapshot
+            | EncodedBlobMode::OutdatedSnapshot
+            | EncodedBlobMode::OutdatedRle,
+        )
+        | Err(_) => false,
+    }
+}

@@ -1,0 +1,65 @@
+//! What time brings to rooms: processing that was missed, and compaction.
+
+use store::Database;
+use store::rooms as log;
+
+use crate::compact::{LOG_BYTES, compact};
+use crate::process::process;
+use crate::warm::Warm;
+use crate::{Environment, RoomsError};
+
+/// Rooms of one tick (SPEC section 9); more are due at the next.
+const ROOMS: i64 = 64;
+
+/// Compactions of one tick: each is a long write transaction.
+const COMPACTIONS: i64 = 4;
+
+/// What a tick did.
+#[derive(Debug, Default)]
+pub struct Ticked {
+    /// Rooms whose document was changed, and their heads.
+    pub changed: Vec<(String, i64)>,
+    pub processed: usize,
+    pub tasks: usize,
+    pub compacted: usize,
+    /// Rooms that could not be handled, and why. The others were.
+    pub failed: Vec<(String, RoomsError)>,
+}
+
+pub async fn tick(
+    database: &impl Database,
+    warm: &Warm,
+    environment: &impl Environment,
+) -> Result<Ticked, RoomsError> {
+    let mut ticked = Ticked::default();
+    for room in log::unprocessed(database, ROOMS).await? {
+        match process(database, warm, environment, &room).await {
+            Ok(Some(processed)) => {
+                ticked.processed += 1;
+                ticked.tasks += processed.tasks;
+                if processed.changed {
+                    ticked.changed.push((room, processed.head_seq));
+                }
+            }
+            Ok(None) => {}
+            Err(error) => fail(database, &mut ticked, room, error).await,
+        }
+    }
+    for room in log::to_compact(database, LOG_BYTES, COMPACTIONS).await? {
+        match compact(database, warm, environment, &room).await {
+            Ok(_) => ticked.compacted += 1,
+            Err(error) => {
+                ticked.failed.push((room, error));
+                return Ok(ticked);
+            }
+        }
+    }
+    Ok(ticked)
+}
+
+/// Notes the failure and ends the transaction that it may have left open.
+async fn fail(database: &impl Database, ticked: &mut Ticked, room: String, error: RoomsError) {
+    ticked.failed.push((room, error));
+    // Answers an error when none is open.
+    let _ = database.query("ROLLBACK", &[]).await;
+}
