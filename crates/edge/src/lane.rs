@@ -232,7 +232,10 @@ impl Lane {
                         self.timers.arm(&name, after_ms, Instant::now());
                     }
                     if let Some(room) = self.rooms.get_mut(&name) {
-                        room.apply(&name, answer, &turn.participants, &mut self.batches);
+                        let batches = &mut self.batches;
+                        if room.apply(&name, answer, &turn.participants, batches) {
+                            self.due.insert(name);
+                        }
                     }
                 }
             }

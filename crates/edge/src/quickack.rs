@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 /// The application is near: a connection that takes longer than this is not coming.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Connector;
 
 impl tower_service::Service<http::Uri> for Connector {

@@ -13,9 +13,13 @@ use tokio::time::Instant;
 /// What a join of an unknown room is expected to bring.
 const UNKNOWN_BACKFILL_BYTES: usize = 256 * 1024;
 
+/// A catch-up of that many updates or bytes may have been cut: another edge's seconds, not a turn's.
+const LARGE_CATCH_UP_UPDATES: usize = 1_024;
+const LARGE_CATCH_UP_BYTES: usize = 1024 * 1024;
+
 pub(crate) struct Room {
     members: HashMap<ConnectionId, Member>,
-    /// Up to where everything has been delivered; 0 before the first answer.
+    /// Up to where everything has been delivered; 0 before the first answer, never after it.
     pub seen: u64,
     pub polled_at: Instant,
     /// Bytes of the last backfill of any size: what the next join is expected to bring.
@@ -65,28 +69,20 @@ impl Room {
         gone.map(|member| (member.handle.clone(), member.session.clone()))
     }
 
-    /// Delivers an answer: to each connection what is its, in order and at once.
+    /// Delivers an answer: to each connection what is its, in order and at once. True: its catch-up
+    /// was large, there may be more of it.
     pub fn apply(
         &mut self,
         name: &Arc<str>,
         answer: RoomAnswer<Bytes>,
         participants: &HashMap<ConnectionId, Arc<Handle>>,
         batches: &mut Batches,
-    ) {
-        let behind = self.may_have_missed(&answer);
+    ) -> bool {
+        let is_large = answer.outputs.first().is_some_and(is_large_catch_up);
         for output in answer.outputs {
             if let Err(error) = self.output(name, output, participants, batches) {
                 // The application wrote what no frame can carry, as an endless version vector.
                 tracing::error!(room = %name, %error, "an output was dropped");
-            }
-        }
-        for connection in behind {
-            let message = Message::RoomError {
-                code: RoomErrorCode::Rejoin,
-                message: "catch up",
-            };
-            if let Ok(frame) = Frame::loro(name, message).encode() {
-                self.owe(connection, frame.into(), participants);
             }
         }
         for member in self.members.values_mut() {
@@ -96,6 +92,7 @@ impl Room {
         }
         self.seen = answer.head;
         self.polled_at = Instant::now();
+        is_large
     }
 
     fn output(
@@ -212,23 +209,6 @@ impl Room {
         Ok(())
     }
 
-    /// Members who may lack changes, from when the room's log was empty: `seen` 0 cannot tell "this
-    /// edge has nobody" from "nothing has happened yet", so entries of others may have been left
-    /// out. Joining again brings them by version. It happens at most once in a room's life.
-    fn may_have_missed(&self, answer: &RoomAnswer<Bytes>) -> Vec<ConnectionId> {
-        if self.seen > 0 || answer.head == 0 || self.members.is_empty() {
-            return Vec::new();
-        }
-        let updates = |output: &Output<Bytes>| match output {
-            Output::Broadcast { updates, .. } => updates.len() as u64,
-            _ => 0,
-        };
-        if answer.outputs.iter().map(updates).sum::<u64>() >= answer.head {
-            return Vec::new();
-        }
-        self.members.keys().copied().collect()
-    }
-
     /// Queues a frame for a member, or sends it to a participant who is none.
     fn owe(
         &mut self,
@@ -275,6 +255,20 @@ impl Room {
     ) -> Option<Arc<Handle>> {
         let member = self.members.get(&connection).map(|member| &member.handle);
         member.or_else(|| participants.get(&connection)).cloned()
+    }
+}
+
+/// The application bounds what one answer catches up, so a large one is followed by a poll.
+fn is_large_catch_up(output: &Output<Bytes>) -> bool {
+    match output {
+        Output::Broadcast {
+            except: None,
+            updates,
+        } => {
+            updates.len() >= LARGE_CATCH_UP_UPDATES
+                || updates.iter().map(Bytes::len).sum::<usize>() >= LARGE_CATCH_UP_BYTES
+        }
+        _ => false,
     }
 }
 

@@ -50,7 +50,7 @@ impl HttpUpstream {
             // Spin keeps idle connections longer; closing ours first avoids requests on dying ones.
             .pool_idle_timeout(Duration::from_secs(20))
             .pool_max_idle_per_host(64)
-            .build(Connector::default());
+            .build(Connector);
         Self { client, authority }
     }
 }

@@ -1,5 +1,5 @@
 //! A fake application that follows SPEC section 4 with updates it does not understand, and a
-//! client that speaks frames. A version is the count of log entries, in decimal.
+//! client that speaks frames. A version is the count of log entries, in decimal; a head is one more.
 #![allow(dead_code)]
 
 pub mod client;
@@ -19,6 +19,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub const SERVICE: &str = "service-token";
+
+/// Entries of one catch-up.
+const CATCH_UP: usize = 1_024;
 
 /// What is wrong with the next turns.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,7 +57,7 @@ impl Application {
         self.state(|state| {
             let log = state.logs.entry(room.into()).or_default();
             log.push(update.into());
-            log.len() as u64
+            log.len() as u64 + 1
         })
     }
 
@@ -65,13 +68,16 @@ impl Application {
             let wake_after_ms = state.wake_after_ms;
             let rooms = request.rooms.into_iter().map(|turn| {
                 let log = state.logs.entry(turn.room.clone()).or_default();
-                let joins = turn
-                    .inputs
-                    .iter()
-                    .any(|input| matches!(input, Input::Join { .. }));
                 let mut outputs = Vec::new();
-                if (turn.seen > 0 || !joins) && (turn.seen as usize) < log.len() {
-                    let updates = log[turn.seen as usize..].to_vec();
+                // An edge that has seen nothing gets no catch-up, and a long one comes in parts.
+                let before = log.len();
+                let seen = turn
+                    .seen
+                    .checked_sub(1)
+                    .map_or(before, |seen| seen as usize);
+                let caught_up = before.min(seen + CATCH_UP);
+                if seen < caught_up {
+                    let updates = log[seen..caught_up].to_vec();
                     outputs.push(Output::Broadcast {
                         except: None,
                         updates,
@@ -82,7 +88,12 @@ impl Application {
                 }
                 RoomAnswer {
                     room: turn.room,
-                    head: log.len() as u64,
+                    head: if caught_up < before {
+                        caught_up
+                    } else {
+                        log.len()
+                    } as u64
+                        + 1,
                     wake_after_ms,
                     outputs,
                 }
