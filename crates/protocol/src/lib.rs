@@ -5,6 +5,7 @@
 //! Every decoder here is total: any bytes give a value or a [`DecodeError`], and nothing is
 //! reserved for a count that was not checked against the bytes that are left.
 
+mod code;
 pub mod fragment;
 pub mod frame;
 pub mod ids;
