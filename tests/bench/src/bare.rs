@@ -1,0 +1,50 @@
+//! The baseline of requests: hyper alone, with a fixed answer of about the size of the health
+//! route's, in a process of its own with as many threads as the machine has processors.
+
+use std::convert::Infallible;
+
+use anyhow::Result;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
+const ANSWER: &[u8] = br#"{"status":"ok","version":"0.1.0","components":{"gateway":{"state":"ok"},"sync":{"state":"ok"},"tasks":{"state":"ok"},"registry":{"state":"ok"},"scheduler":{"state":"ok","last_tick_at_ms":1700000000000,"last_tick_age_ms":900}},"database":{"state":"ok","schema":1}}"#;
+
+/// Serves until standard input closes.
+pub async fn serve() -> Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    println!("Serving http://{}", listener.local_addr()?);
+    let accept = tokio::spawn(async move {
+        // Ends with the process; its only clients are those of the benchmark.
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                continue;
+            };
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(
+                http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)),
+            );
+        }
+    });
+    let mut rest = Vec::new();
+    let _ = tokio::io::stdin()
+        .take(1 << 10)
+        .read_to_end(&mut rest)
+        .await;
+    accept.abort();
+    Ok(())
+}
+
+async fn answer(_: Request<hyper::body::Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::new(Bytes::from_static(ANSWER)));
+    let json = hyper::header::HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, json);
+    Ok(response)
+}
