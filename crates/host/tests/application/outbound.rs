@@ -1,0 +1,84 @@
+//! Requests over the network.
+
+use std::net::SocketAddr;
+
+use ::http::{Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::App;
+
+/// A server that gives every connection the same answer, once.
+async fn server(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = vec![0; 65536];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    address
+}
+
+async fn app(allowed: &str) -> App {
+    App::new(&format!(
+        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"probe\"\n[component.probe]\nsource = \"PROBE\"\nallowed_outbound_hosts = [\"{allowed}\"]"
+    ))
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_only_granted_addresses_are_called() {
+    let address = server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello").await;
+    let granted = app(&format!("http://127.0.0.1:{}", address.port())).await;
+    let answer = granted.send(Method::POST, &format!("/fetch?http://{address}/x"), "body").await;
+    assert_eq!(answer.text(), "hello");
+    for target in [format!("https://{address}/"), "http://127.0.0.1:1/".into(), "http://localhost/".into()] {
+        let answer = granted.get(&format!("/fetch?{target}")).await;
+        assert_eq!(answer.text(), "ErrorCode::HttpRequestDenied", "{target}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_redirects_are_left_to_the_guest() {
+    let address = server(
+        "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    let answer = app("http://127.0.0.1:*").await.get(&format!("/fetch?http://{address}/")).await;
+    assert_eq!(answer.status, StatusCode::FOUND);
+    assert_eq!(answer.headers["location"], "http://127.0.0.1:1/");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_nobody_listening_is_connection_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let answer = app("*://*:*").await.get(&format!("/fetch?http://{address}/")).await;
+    assert_eq!(answer.text(), "ErrorCode::ConnectionRefused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_a_broken_answer_is_an_error_and_not_a_trap() {
+    let app = app("*://*:*").await;
+    for answer in ["", "nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort"] {
+        let address = server(answer).await;
+        let got = app.get(&format!("/fetch?http://{address}/")).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{answer:?}: {}", got.text());
+    }
+    assert_eq!(app.get("/health").await.text(), "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_self_reaches_the_own_application() {
+    let granted = app("http://self").await;
+    assert_eq!(granted.get("/fetch?http://self.alt/health").await.text(), "ok");
+    assert_eq!(granted.get("/fetch?/health").await.text(), "ok");
+    let refused = app("http://127.0.0.1:80").await;
+    assert_eq!(refused.get("/fetch?http://self.alt/health").await.text(), "ErrorCode::HttpRequestDenied");
+}
