@@ -10,7 +10,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 const ANSWER: &[u8] = br#"{"status":"ok","version":"0.1.0","components":{"gateway":{"state":"ok"},"sync":{"state":"ok"},"tasks":{"state":"ok"},"registry":{"state":"ok"},"scheduler":{"state":"ok","last_tick_at_ms":1700000000000,"last_tick_age_ms":900}},"database":{"state":"ok","schema":1}}"#;
@@ -31,11 +30,10 @@ pub async fn serve() -> Result<()> {
             );
         }
     });
-    let mut rest = Vec::new();
-    let _ = tokio::io::stdin()
-        .take(1 << 10)
-        .read_to_end(&mut rest)
-        .await;
+    let closed = tokio::task::spawn_blocking(|| {
+        std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())
+    });
+    closed.await??;
     accept.abort();
     Ok(())
 }

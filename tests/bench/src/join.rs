@@ -32,15 +32,12 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         .map_or(0, |nodes| nodes.len());
     ensure!(nodes == NODES, "the newcomer sees {nodes} of {NODES} nodes");
 
-    let simple = match &bench.simple_server {
-        Some(server) => {
-            build(server.address, &room, "", &updates)
-                .await
-                .context("SimpleServer")?;
-            read(server.address, &room, "").await
-        }
-        None => Err(anyhow::anyhow!("it does not run")),
+    let simple = async {
+        let server = bench.simple_server.as_ref().context("it does not run")?;
+        build(server.address, &room, "", &updates).await?;
+        read(server.address, &room, "").await
     };
+    let simple = simple.await;
     if let (Err(why), Some(_)) = (&simple, &bench.simple_server) {
         report.skip(format!("SimpleServer: join of {NODES} nodes: {why:#}"));
     }

@@ -98,14 +98,13 @@ impl Member {
                 batch: acked,
                 status,
             } = Frame::decode(&bytes)?.message
+                && acked == batch
             {
-                if acked == batch {
-                    ensure!(
-                        status == AckStatus::Ok,
-                        "an update is acked with {status:?}"
-                    );
-                    return Ok(());
-                }
+                ensure!(
+                    status == AckStatus::Ok,
+                    "an update is acked with {status:?}"
+                );
+                return Ok(());
             }
         }
     }

@@ -53,7 +53,7 @@ impl Server {
         let serving = async {
             while let Some(line) = lines.next_line().await? {
                 if let Some(url) = line.strip_prefix("Serving http://") {
-                    return Ok(url.trim().parse::<SocketAddr>()?);
+                    return anyhow::Ok(url.trim().parse::<SocketAddr>()?);
                 }
             }
             bail!("it ended")

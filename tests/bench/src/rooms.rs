@@ -114,7 +114,7 @@ fn script(room: &str, writer: usize, edits: usize) -> Result<Script> {
         doc.commit();
         let update = doc.export(ExportMode::updates(&sent))?;
         sent = doc.oplog_vv();
-        let batch = BatchId::from_u64((writer as u64) << 32 | edit as u64);
+        let batch = BatchId::from_u64(((writer as u64) << 32) | edit as u64);
         let frame = encode_update(Crdt::Loro, room, batch, &update)?.swap_remove(0);
         frames.push((batch, Bytes::from(frame)));
     }

@@ -12,7 +12,7 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         .prefix("clash-bench-starts-")
         .tempdir()?;
     let state_dir = directory.path().join("state");
-    let mut start = async || -> Result<f64> {
+    let start = async || -> Result<f64> {
         let stack = Stack::start(&bench.clash, &state_dir).await?;
         let time = ms(stack.server.start);
         stack.server.stop().await;
