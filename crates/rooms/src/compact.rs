@@ -8,8 +8,9 @@ use crate::edit::lock;
 use crate::warm::Warm;
 use crate::{Environment, RoomsError};
 
-/// A log larger than this is worth a snapshot: some ten thousand edits, a tenth of a second to load.
-pub const LOG_BYTES: i64 = 1024 * 1024;
+/// A log larger than this is worth a snapshot (once it is half as large as the last one): some
+/// three thousand edits. Loading it takes many times as long as loading a snapshot.
+pub const LOG_BYTES: i64 = 256 * 1024;
 
 /// Entries stay this long after they are in a snapshot, for edges that have not delivered them yet.
 /// Edges poll every five seconds.

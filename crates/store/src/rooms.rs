@@ -229,7 +229,7 @@ pub async fn unprocessed(database: &impl Database, limit: i64) -> Result<Vec<Str
     rooms(database, sql!("rooms/unprocessed"), &[limit.into()]).await
 }
 
-/// Rooms whose log since the snapshot is larger than `bytes`.
+/// Rooms whose log since the snapshot is larger than `bytes` and than half of the snapshot.
 pub async fn to_compact(
     database: &impl Database,
     bytes: i64,
