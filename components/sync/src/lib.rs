@@ -35,7 +35,10 @@ async fn route(request: Request) -> Result<Response, Problem> {
         (_, ["internal", "v1", "health"] | ["api", "projects", _, "document"]) => {
             Err(not_allowed("GET"))
         }
-        _ => Err(Problem::new(Slug::NotFound, format!("there is no {method} {path}"))),
+        _ => Err(Problem::new(
+            Slug::NotFound,
+            format!("there is no {method} {path}"),
+        )),
     }
 }
 

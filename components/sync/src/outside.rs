@@ -14,7 +14,9 @@ pub struct Outside {
 
 impl Outside {
     pub async fn new() -> Result<Self, Problem> {
-        Ok(Self { keys: guest::keys().await? })
+        Ok(Self {
+            keys: guest::keys().await?,
+        })
     }
 
     fn claims(&self, auth: &[u8]) -> Option<Claims> {
@@ -47,7 +49,11 @@ impl Environment for Outside {
             Permission::Read
         };
         let expires_at_ms = claims.exp.saturating_add(LEEWAY_S).saturating_mul(1000);
-        Some(Grant { sub: claims.sub, permission, expires_at_ms })
+        Some(Grant {
+            sub: claims.sub,
+            permission,
+            expires_at_ms,
+        })
     }
 
     async fn pause(&self) {

@@ -34,7 +34,9 @@ impl Lent {
         let idle = IDLE.with_borrow_mut(Vec::pop);
         let database = match idle {
             Some(database) => database,
-            None => Db::open().await.map_err(|error| rooms_failed(error.into()))?,
+            None => Db::open()
+                .await
+                .map_err(|error| rooms_failed(error.into()))?,
         };
         Ok(Self { database })
     }

@@ -12,7 +12,10 @@ use crate::state::{Lent, warm};
 pub async fn get(request: Request, id: &str) -> Result<Response, Problem> {
     let claims = guest::authenticate(request.headers()).await?;
     if !may(&claims, Action::ReadProject) {
-        return Err(Problem::new(Slug::Forbidden, "this role does not read projects"));
+        return Err(Problem::new(
+            Slug::Forbidden,
+            "this role does not read projects",
+        ));
     }
     let missing = || Problem::new(Slug::NotFound, format!("there is no project {id}"));
     let outside = Outside::new().await?;

@@ -53,5 +53,8 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
         database.give_back();
     }
     let head = if head_seq > 0 { wire_head(head_seq) } else { 0 };
-    Ok(guest::json(StatusCode::OK, &json!({ "applied": applied.changed, "head": head })))
+    Ok(guest::json(
+        StatusCode::OK,
+        &json!({ "applied": applied.changed, "head": head }),
+    ))
 }

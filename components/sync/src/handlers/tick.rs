@@ -13,7 +13,9 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     guest::require_service(request.headers()).await?;
     let outside = Outside::new().await?;
     let database = Lent::take().await?;
-    let ticked = rooms::tick(&*database, &warm(), &outside).await.map_err(rooms_failed)?;
+    let ticked = rooms::tick(&*database, &warm(), &outside)
+        .await
+        .map_err(rooms_failed)?;
     if ticked.failed.is_empty() {
         database.give_back();
     }

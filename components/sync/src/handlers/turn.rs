@@ -23,7 +23,9 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     drop(body);
     let outside = Outside::new().await?;
     let database = Lent::take().await?;
-    let answer = rooms::turn(&*database, &warm(), &outside, turn).await.map_err(rooms_failed)?;
+    let answer = rooms::turn(&*database, &warm(), &outside, turn)
+        .await
+        .map_err(rooms_failed)?;
     database.give_back();
     let mut response = http::Response::new(guest::full(answer.encode()));
     let headers = response.headers_mut();
