@@ -9,6 +9,7 @@ use crate::turn::Turn;
 use crate::wake::{Timers, Waker};
 use bytes::Bytes;
 use protocol::frame::{AckStatus, Frame, Message};
+use protocol::limits;
 use protocol::turn::{Input, RoomAnswer, TurnResponse};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Before the one retry of a turn: an application that restarts an instance needs a moment.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// Events looked at for one turn. Some become no input (an update of a stranger), so a flood of
+/// those must not keep the others waiting.
+const EVENTS_PER_TURN: usize = 2 * limits::TURN_INPUTS;
 /// The poll interval is checked that many times within itself.
 const CHECKS_PER_POLL: u32 = 5;
 
@@ -129,7 +133,7 @@ impl Lane {
 
     /// Fills the turn from the queue until it is full or the queue is empty.
     fn gather(&mut self, turn: &mut Turn) {
-        loop {
+        for _ in 0..EVENTS_PER_TURN {
             if self.carried.is_none() {
                 let next = self.receiver.events.try_recv().ok();
                 self.take(next);
