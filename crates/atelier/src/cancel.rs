@@ -23,12 +23,19 @@ struct Shared {
 
 impl Progress {
     pub fn set(&self, fraction: f32) -> Result<(), Cancelled> {
-        self.0.thousandths.store((fraction.clamp(0.0, 1.0) * 1000.0) as u32, Ordering::Relaxed);
+        self.0.thousandths.store(
+            (fraction.clamp(0.0, 1.0) * 1000.0) as u32,
+            Ordering::Relaxed,
+        );
         self.check()
     }
 
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.0.cancelled.load(Ordering::Relaxed) { Err(Cancelled) } else { Ok(()) }
+        if self.0.cancelled.load(Ordering::Relaxed) {
+            Err(Cancelled)
+        } else {
+            Ok(())
+        }
     }
 
     pub fn get(&self) -> f32 {

@@ -2,28 +2,18 @@
 //! Nothing is recognised, and every text says so.
 
 use crate::cancel::Progress;
+use crate::colour::{NAMES, oklab};
 use crate::error::JobError;
 use crate::media::codec::Decoder;
 use crate::media::demux::{self, Track};
 use crate::media::still;
 use crate::media::yuv::Frame;
-use crate::paint::canvas::to_linear;
 
 /// Ends every description.
 pub const NOTICE: &str = "Measured by atelier, not recognised by a model.";
 
 /// Pixels looked at along the longer side: enough for shares of colour, and quick.
 const SAMPLES_ACROSS: usize = 160;
-
-/// Colour names and a typical sRGB value of each.
-const NAMES: &[(&str, u32)] = &[
-    ("black", 0x0a0a0c), ("charcoal", 0x2b2d31), ("slate grey", 0x5d6670), ("grey", 0x8c8c8c), ("silver", 0xbfc3c7), ("white", 0xf5f5f3),
-    ("midnight blue", 0x111a38), ("navy", 0x1c3160), ("steel blue", 0x4a7199), ("azure", 0x4f9bdc), ("pale blue", 0xaecbe3),
-    ("teal", 0x1f6f78), ("turquoise", 0x4fc3c7), ("dark green", 0x1f3d24), ("olive", 0x6b6b35), ("green", 0x4b9a45), ("pale green", 0xb4d6a8),
-    ("umber", 0x3a2418), ("brown", 0x7a4b2a), ("tan", 0xb99468), ("cream", 0xf1e3c4), ("gold", 0xd9a43a), ("amber", 0xf0a028), ("yellow", 0xf5dd4a),
-    ("orange", 0xe8762c), ("rust", 0xa2482a), ("red", 0xc8302c), ("maroon", 0x5b1a20), ("rose", 0xd98a92), ("pink", 0xf2bfc6), ("peach", 0xf5c6a0),
-    ("plum", 0x57305a), ("indigo", 0x33306e), ("violet", 0x7c5bb0), ("lavender", 0xbcb0dc), ("magenta", 0xc0408a),
-];
 
 /// What was measured of one picture.
 struct Look {
@@ -39,7 +29,11 @@ pub fn image(bytes: &[u8], progress: &Progress) -> Result<String, JobError> {
     progress.set(0.6)?;
     let (w, h) = (picture.width() as usize, picture.height() as usize);
     let look = measure(picture.as_raw(), w, h);
-    Ok(format!("A picture of {w}×{h} pixels, {}. {} {NOTICE}", shape(w, h), look.sentences()))
+    Ok(format!(
+        "A picture of {w}×{h} pixels, {}. {} {NOTICE}",
+        shape(w, h),
+        look.sentences()
+    ))
 }
 
 pub fn video(bytes: &[u8], progress: &Progress) -> Result<String, JobError> {
@@ -49,13 +43,20 @@ pub fn video(bytes: &[u8], progress: &Progress) -> Result<String, JobError> {
     let mut small = Vec::new();
     for (step, target) in [0, count / 2, count - 1].into_iter().enumerate() {
         let frame = picture_at(bytes, &track, target, progress)?;
-        let stride = frame.width.max(frame.height).div_ceil(SAMPLES_ACROSS).max(1);
+        let stride = frame
+            .width
+            .max(frame.height)
+            .div_ceil(SAMPLES_ACROSS)
+            .max(1);
         let (rgb, w, h) = frame.to_rgb(stride);
         looks.push(measure(&rgb, w, h));
         small.push(rgb);
         progress.set(0.1 + 0.25 * (step + 1) as f32)?;
     }
-    let changes: Vec<f32> = small.windows(2).map(|pair| difference(&pair[0], &pair[1])).collect();
+    let changes: Vec<f32> = small
+        .windows(2)
+        .map(|pair| difference(&pair[0], &pair[1]))
+        .collect();
     let change = changes.iter().copied().fold(0.0, f32::max);
     let motion = match change {
         c if c < 0.8 => "almost nothing moves",
@@ -64,7 +65,11 @@ pub fn video(bytes: &[u8], progress: &Progress) -> Result<String, JobError> {
         _ => "the picture changes strongly",
     };
     let seconds = track.seconds();
-    let fps = if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+    let fps = if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    };
     let light = looks[2].lightness - looks[0].lightness;
     let trend = match light {
         l if l > 0.04 => " and grows brighter",
@@ -81,11 +86,23 @@ pub fn video(bytes: &[u8], progress: &Progress) -> Result<String, JobError> {
 }
 
 /// Decodes from the key picture before the target up to it.
-fn picture_at(file: &[u8], track: &Track, target: usize, progress: &Progress) -> Result<Frame, JobError> {
-    let start = (0..=target).rev().find(|&index| track.samples[index].key).unwrap_or(0);
+fn picture_at(
+    file: &[u8],
+    track: &Track,
+    target: usize,
+    progress: &Progress,
+) -> Result<Frame, JobError> {
+    let start = (0..=target)
+        .rev()
+        .find(|&index| track.samples[index].key)
+        .unwrap_or(0);
     // A key picture every ten seconds at most is usual; further than this the key picture itself will do.
     const MAX_RUN: usize = 300;
-    let target = if target - start > MAX_RUN { start } else { target };
+    let target = if target - start > MAX_RUN {
+        start
+    } else {
+        target
+    };
     let mut decoder = Decoder::new()?;
     let mut found = None;
     for index in start..=target {
@@ -95,11 +112,18 @@ fn picture_at(file: &[u8], track: &Track, target: usize, progress: &Progress) ->
             found = Some(frame);
         }
     }
-    found.or_else(|| decoder.finish().pop()).filter(|f| f.width > 1 && f.height > 1).ok_or_else(|| JobError::terminal("the video holds no picture that decodes"))
+    found
+        .or_else(|| decoder.finish().pop())
+        .filter(|f| f.width > 1 && f.height > 1)
+        .ok_or_else(|| JobError::terminal("the video holds no picture that decodes"))
 }
 
 fn difference(a: &[u8], b: &[u8]) -> f32 {
-    let sum: u64 = a.iter().zip(b).map(|(x, y)| u64::from(x.abs_diff(*y))).sum();
+    let sum: u64 = a
+        .iter()
+        .zip(b)
+        .map(|(x, y)| u64::from(x.abs_diff(*y)))
+        .sum();
     sum as f32 / a.len().max(1) as f32
 }
 
@@ -116,7 +140,10 @@ fn shape(w: usize, h: usize) -> &'static str {
 
 fn measure(rgb: &[u8], w: usize, h: usize) -> Look {
     let step = w.max(h).div_ceil(SAMPLES_ACROSS).max(1);
-    let names: Vec<[f32; 3]> = NAMES.iter().map(|(_, code)| oklab([(code >> 16) as u8, (code >> 8) as u8, *code as u8])).collect();
+    let names: Vec<[f32; 3]> = NAMES
+        .iter()
+        .map(|(_, code)| oklab([(code >> 16) as u8, (code >> 8) as u8, *code as u8]))
+        .collect();
     let mut counts = vec![0u32; NAMES.len()];
     let mut rows = Vec::new();
     let (mut sum, mut squares, mut warmth, mut count) = (0.0f64, 0.0f64, 0.0f64, 0u32);
@@ -125,8 +152,16 @@ fn measure(rgb: &[u8], w: usize, h: usize) -> Look {
         for x in (0..w).step_by(step) {
             let at = (y * w + x) * 3;
             let lab = oklab([rgb[at], rgb[at + 1], rgb[at + 2]]);
-            let distance = |name: &[f32; 3]| (0..3).map(|c| (name[c] - lab[c]).powi(2) * if c == 0 { 0.8 } else { 2.2 }).sum::<f32>();
-            let nearest = names.iter().enumerate().min_by(|a, b| distance(a.1).total_cmp(&distance(b.1))).map_or(0, |(i, _)| i);
+            let distance = |name: &[f32; 3]| {
+                (0..3)
+                    .map(|c| (name[c] - lab[c]).powi(2) * if c == 0 { 0.8 } else { 2.2 })
+                    .sum::<f32>()
+            };
+            let nearest = names
+                .iter()
+                .enumerate()
+                .min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)))
+                .map_or(0, |(i, _)| i);
             counts[nearest] += 1;
             sum += f64::from(lab[0]);
             squares += f64::from(lab[0] * lab[0]);
@@ -141,7 +176,11 @@ fn measure(rgb: &[u8], w: usize, h: usize) -> Look {
     }
     let n = f64::from(count.max(1));
     let mean = sum / n;
-    let mut colours: Vec<(&str, f32)> = NAMES.iter().zip(&counts).map(|((name, _), c)| (*name, *c as f32 / count.max(1) as f32)).collect();
+    let mut colours: Vec<(&str, f32)> = NAMES
+        .iter()
+        .zip(&counts)
+        .map(|((name, _), c)| (*name, *c as f32 / count.max(1) as f32))
+        .collect();
     colours.sort_by(|a, b| b.1.total_cmp(&a.1));
     colours.truncate(4);
     colours.retain(|(_, share)| *share >= 0.05);
@@ -159,16 +198,33 @@ fn horizon(rows: &[[f32; 3]]) -> Option<f32> {
     if rows.len() < 12 {
         return None;
     }
-    let edges: Vec<f32> = rows.windows(3).map(|r| (0..3).map(|c| (r[2][c] - r[0][c]).powi(2)).sum::<f32>().sqrt()).collect();
+    let edges: Vec<f32> = rows
+        .windows(3)
+        .map(|r| {
+            (0..3)
+                .map(|c| (r[2][c] - r[0][c]).powi(2))
+                .sum::<f32>()
+                .sqrt()
+        })
+        .collect();
     let mean = edges.iter().sum::<f32>() / edges.len() as f32;
     let (from, to) = (edges.len() / 5, edges.len() * 17 / 20);
-    let (index, edge) = edges.iter().enumerate().take(to).skip(from).max_by(|a, b| a.1.total_cmp(b.1))?;
+    let (index, edge) = edges
+        .iter()
+        .enumerate()
+        .take(to)
+        .skip(from)
+        .max_by(|a, b| a.1.total_cmp(b.1))?;
     (*edge > 0.035 && *edge > 3.2 * mean).then(|| (index + 1) as f32 / rows.len() as f32)
 }
 
 impl Look {
     fn sentences(&self) -> String {
-        let colours: Vec<String> = self.colours.iter().map(|(name, share)| format!("{name} ({:.0} %)", share * 100.0)).collect();
+        let colours: Vec<String> = self
+            .colours
+            .iter()
+            .map(|(name, share)| format!("{name} ({:.0} %)", share * 100.0))
+            .collect();
         let light = match self.lightness {
             l if l < 0.22 => "very dark",
             l if l < 0.40 => "dark",
@@ -193,7 +249,10 @@ impl Look {
             self.lightness
         );
         if let Some(height) = self.horizon {
-            text.push_str(&format!(" A level edge, perhaps a horizon, lies at {:.0} % of the height.", height * 100.0));
+            text.push_str(&format!(
+                " A level edge, perhaps a horizon, lies at {:.0} % of the height.",
+                height * 100.0
+            ));
         }
         text
     }
@@ -207,27 +266,18 @@ fn list(items: &[String]) -> String {
     }
 }
 
-/// Björn Ottosson's Oklab: lightness 0…1, then green–red and blue–yellow.
-fn oklab(rgb: [u8; 3]) -> [f32; 3] {
-    let table = to_linear();
-    let [r, g, b] = rgb.map(|c| table[usize::from(c)]);
-    let l = (0.412_221_46 * r + 0.536_332_55 * g + 0.051_445_995 * b).cbrt();
-    let m = (0.211_903_5 * r + 0.680_699_5 * g + 0.107_396_96 * b).cbrt();
-    let s = (0.088_302_46 * r + 0.281_718_85 * g + 0.629_978_7 * b).cbrt();
-    [
-        0.210_454_26 * l + 0.793_617_8 * m - 0.004_072_047 * s,
-        1.977_998_5 * l - 2.428_592_2 * m + 0.450_593_7 * s,
-        0.025_904_037 * l + 0.782_771_77 * m - 0.808_675_77 * s,
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn tk14_pure_colours_get_their_names() {
-        for (code, name) in [([255, 255, 255], "white"), ([0, 0, 0], "black"), ([200, 48, 44], "red"), ([28, 49, 96], "navy")] {
+        for (code, name) in [
+            ([255, 255, 255], "white"),
+            ([0, 0, 0], "black"),
+            ([200, 48, 44], "red"),
+            ([28, 49, 96], "navy"),
+        ] {
             let rgb: Vec<u8> = code.iter().copied().cycle().take(64 * 64 * 3).collect();
             assert_eq!(measure(&rgb, 64, 64).colours[0].0, name);
         }
@@ -235,7 +285,15 @@ mod tests {
 
     #[test]
     fn tk14_a_level_edge_is_found_where_it_is() {
-        let rgb: Vec<u8> = (0..100 * 100).flat_map(|i| if i / 100 < 60 { [210, 220, 240] } else { [30, 50, 80] }).collect();
+        let rgb: Vec<u8> = (0..100 * 100)
+            .flat_map(|i| {
+                if i / 100 < 60 {
+                    [210, 220, 240]
+                } else {
+                    [30, 50, 80]
+                }
+            })
+            .collect();
         let height = measure(&rgb, 100, 100).horizon.expect("an edge");
         assert!((height - 0.6).abs() < 0.03, "{height}");
     }

@@ -23,7 +23,11 @@ pub fn client() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-pub async fn inputs(client: &reqwest::Client, kind: Kind, inputs: &[Input]) -> Result<Vec<Bytes>, JobError> {
+pub async fn inputs(
+    client: &reqwest::Client,
+    kind: Kind,
+    inputs: &[Input],
+) -> Result<Vec<Bytes>, JobError> {
     let limit = match kind {
         Kind::VideoGen | Kind::ImageDesc => MAX_IMAGE,
         Kind::VideoDesc | Kind::Assemble => MAX_VIDEO,
@@ -39,18 +43,35 @@ pub async fn inputs(client: &reqwest::Client, kind: Kind, inputs: &[Input]) -> R
     Ok(fetched)
 }
 
-async fn one(client: &reqwest::Client, index: usize, input: &Input, limit: usize) -> Result<Bytes, JobError> {
-    let lost = |error: reqwest::Error| JobError::retryable(format!("input {index} cannot be fetched: {}", error.without_url()));
+async fn one(
+    client: &reqwest::Client,
+    index: usize,
+    input: &Input,
+    limit: usize,
+) -> Result<Bytes, JobError> {
+    let lost = |error: reqwest::Error| {
+        JobError::retryable(format!(
+            "input {index} cannot be fetched: {}",
+            error.without_url()
+        ))
+    };
     let mut response = client.get(input.url.clone()).send().await.map_err(lost)?;
     let status = response.status();
     if !status.is_success() {
         let message = format!("input {index} answers {status}");
         // A link may have run out; a new attempt brings a new one. What is gone stays gone.
         let gone = matches!(status.as_u16(), 404 | 410) || status.is_redirection();
-        return Err(if gone { JobError::Terminal(message) } else { JobError::Retryable(message) });
+        return Err(if gone {
+            JobError::Terminal(message)
+        } else {
+            JobError::Retryable(message)
+        });
     }
     let too_large = || JobError::terminal(format!("input {index} is larger than {limit} bytes"));
-    if response.content_length().is_some_and(|length| length > limit as u64) {
+    if response
+        .content_length()
+        .is_some_and(|length| length > limit as u64)
+    {
         return Err(too_large());
     }
     let mut data = BytesMut::new();

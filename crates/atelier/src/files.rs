@@ -37,14 +37,29 @@ impl Files {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
-        Ok(Self { directory, keep_for, keep_bytes, entries: Mutex::default() })
+        Ok(Self {
+            directory,
+            keep_for,
+            keep_bytes,
+            entries: Mutex::default(),
+        })
     }
 
     /// Writes a result and returns its name.
-    pub fn put(&self, data: &[u8], extension: &str, media_type: &'static str) -> io::Result<String> {
+    pub fn put(
+        &self,
+        data: &[u8],
+        extension: &str,
+        media_type: &'static str,
+    ) -> io::Result<String> {
         let name = format!("{}.{extension}", random_name()?);
         std::fs::write(self.directory.join(&name), data)?;
-        let entry = Entry { name: name.clone(), bytes: data.len() as u64, media_type, made: Instant::now() };
+        let entry = Entry {
+            name: name.clone(),
+            bytes: data.len() as u64,
+            media_type,
+            made: Instant::now(),
+        };
         self.lock().push_back(entry);
         self.sweep(Instant::now());
         Ok(name)
@@ -88,7 +103,9 @@ impl Files {
 /// Names as [`Files::put`] makes them: nothing else in the directory is touched.
 fn is_ours(name: &str) -> bool {
     name.split_once('.').is_some_and(|(stem, extension)| {
-        stem.len() == 32 && stem.bytes().all(|b| b.is_ascii_hexdigit()) && matches!(extension, "png" | "mp4")
+        stem.len() == 32
+            && stem.bytes().all(|b| b.is_ascii_hexdigit())
+            && matches!(extension, "png" | "mp4")
     })
 }
 
@@ -102,11 +119,22 @@ mod tests {
         let files = Files::open(dir.path(), Duration::from_secs(3600), 250).expect("open");
         let put = || files.put(&[7; 100], "png", "image/png").expect("put");
         let (first, second, third) = (put(), put(), put());
-        assert!(files.find(&first).is_none(), "over the budget, the oldest goes");
-        assert!(files.find(&second).is_some_and(|(path, _)| path.exists()) && files.find(&third).is_some());
+        assert!(
+            files.find(&first).is_none(),
+            "over the budget, the oldest goes"
+        );
+        assert!(
+            files.find(&second).is_some_and(|(path, _)| path.exists())
+                && files.find(&third).is_some()
+        );
         assert!(files.find("../results").is_none());
         files.sweep(Instant::now() + Duration::from_secs(3601));
         assert!(files.find(&third).is_none());
-        assert_eq!(std::fs::read_dir(dir.path().join("results")).expect("read").count(), 0);
+        assert_eq!(
+            std::fs::read_dir(dir.path().join("results"))
+                .expect("read")
+                .count(),
+            0
+        );
     }
 }

@@ -43,7 +43,13 @@ impl State {
 /// What a finished job answers with.
 #[derive(Clone, Debug)]
 pub enum Output {
-    Media { url: String, media_type: &'static str, width: u32, height: u32, seconds: Option<f64> },
+    Media {
+        url: String,
+        media_type: &'static str,
+        width: u32,
+        height: u32,
+        seconds: Option<f64>,
+    },
     Text(String),
 }
 
@@ -57,18 +63,33 @@ pub struct Job {
 impl Job {
     /// The state object of the uniform provider interface, naming the task by `id`.
     pub fn answer(&self, id: &str) -> Value {
-        let progress = if matches!(self.state, State::Finished(_)) { 1.0 } else { self.progress.get() };
+        let progress = if matches!(self.state, State::Finished(_)) {
+            1.0
+        } else {
+            self.progress.get()
+        };
         let mut body = json!({"task_id": id, "state": self.state.name(), "progress": f64::from((progress * 1000.0).round()) / 1000.0});
         match &self.state {
             State::Finished(Output::Text(text)) => body["result"] = json!({"text": text}),
-            State::Finished(Output::Media { url, media_type, width, height, seconds }) => {
-                body["result"] = json!({"url": url, "media_type": media_type, "width": width, "height": height});
+            State::Finished(Output::Media {
+                url,
+                media_type,
+                width,
+                height,
+                seconds,
+            }) => {
+                body["result"] =
+                    json!({"url": url, "media_type": media_type, "width": width, "height": height});
                 if let Some(seconds) = seconds {
                     body["result"]["duration_s"] = json!(seconds);
                 }
             }
             State::Failed(error) => {
-                let class = if matches!(error, JobError::Retryable(_)) { "retryable" } else { "terminal" };
+                let class = if matches!(error, JobError::Retryable(_)) {
+                    "retryable"
+                } else {
+                    "terminal"
+                };
                 body["error"] = json!({"class": class, "message": error.to_string()});
             }
             State::Waiting | State::Processing | State::Cancelled => {}
@@ -96,7 +117,15 @@ pub struct Jobs {
 
 impl Jobs {
     pub fn new(queue_limit: usize, keep_for: Duration) -> Self {
-        Self { jobs: HashMap::new(), keys: HashMap::new(), queue: VecDeque::new(), ended: VecDeque::new(), queue_limit, keep_for, running: 0 }
+        Self {
+            jobs: HashMap::new(),
+            keys: HashMap::new(),
+            queue: VecDeque::new(),
+            ended: VecDeque::new(),
+            queue_limit,
+            keep_for,
+            running: 0,
+        }
     }
 
     /// The id that a key was given before, when the body is the same.
@@ -109,14 +138,24 @@ impl Jobs {
     }
 
     /// Puts a job at the end of the queue under a fresh `id`.
-    pub fn submit(&mut self, id: String, key: Option<(String, [u8; 32])>, request: Request) -> Result<(), Refusal> {
+    pub fn submit(
+        &mut self,
+        id: String,
+        key: Option<(String, [u8; 32])>,
+        request: Request,
+    ) -> Result<(), Refusal> {
         if self.queue.len() >= self.queue_limit {
             return Err(Refusal::QueueFull);
         }
         if let Some((key, digest)) = &key {
             self.keys.insert(key.clone(), (id.clone(), *digest));
         }
-        let job = Job { request: Arc::new(request), progress: Progress::default(), state: State::Waiting, key: key.map(|(key, _)| key) };
+        let job = Job {
+            request: Arc::new(request),
+            progress: Progress::default(),
+            state: State::Waiting,
+            key: key.map(|(key, _)| key),
+        };
         self.jobs.insert(id.clone(), job);
         self.queue.push_back(id);
         Ok(())
@@ -140,7 +179,9 @@ impl Jobs {
     /// this end is the one that counts.
     pub fn end(&mut self, id: &str, result: Result<Output, JobError>, now: Instant) -> bool {
         self.running = self.running.saturating_sub(1);
-        let Some(job) = self.jobs.get_mut(id) else { return false };
+        let Some(job) = self.jobs.get_mut(id) else {
+            return false;
+        };
         if job.state.ended() {
             return false;
         }
@@ -156,7 +197,9 @@ impl Jobs {
 
     /// Cancels a job that has not ended. `false` when there is no such job.
     pub fn cancel(&mut self, id: &str, now: Instant) -> bool {
-        let Some(job) = self.jobs.get_mut(id) else { return false };
+        let Some(job) = self.jobs.get_mut(id) else {
+            return false;
+        };
         if !job.state.ended() {
             job.state = State::Cancelled;
             job.progress.cancel();
@@ -179,7 +222,11 @@ impl Jobs {
 
     /// Waiting and running jobs: the platform's task id and how far each is.
     pub fn live(&self) -> Vec<(String, f32)> {
-        self.jobs.values().filter(|job| !job.state.ended()).map(|job| (job.request.task_id.clone(), job.progress.get())).collect()
+        self.jobs
+            .values()
+            .filter(|job| !job.state.ended())
+            .map(|job| (job.request.task_id.clone(), job.progress.get()))
+            .collect()
     }
 
     pub fn counts(&self) -> (usize, usize) {
@@ -189,7 +236,9 @@ impl Jobs {
     /// Forgets jobs that ended long ago, and the oldest when there are too many.
     pub fn sweep(&mut self, now: Instant) {
         while let Some((ended, id)) = self.ended.front() {
-            if now.saturating_duration_since(*ended) < self.keep_for && self.ended.len() <= MAX_ENDED {
+            if now.saturating_duration_since(*ended) < self.keep_for
+                && self.ended.len() <= MAX_ENDED
+            {
                 break;
             }
             if let Some(key) = self.jobs.remove(id).and_then(|job| job.key) {

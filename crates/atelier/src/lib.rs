@@ -7,6 +7,7 @@
 //! rest takes jobs over HTTP and works through them. It knows nothing of rooms or the document.
 
 pub mod cancel;
+mod colour;
 pub mod describe;
 pub mod error;
 mod fetch;
@@ -15,6 +16,7 @@ mod http;
 mod jobs;
 pub mod media;
 pub mod paint;
+mod params;
 mod problem;
 mod register;
 mod report;
@@ -87,15 +89,27 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Serves until `shutdown`, then cancels what is left, signs off and removes its results.
-pub async fn serve(listener: TcpListener, options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let base_url = options.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let base_url = options
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
     let accept_token = match (&options.accept_token, &options.register) {
         (Some(token), _) => Some(token.clone()),
         (None, Some(_)) => Some(files::random_name()?),
         (None, None) => None,
     };
-    let service = Service::new(&options, base_url.trim_end_matches('/').to_owned(), accept_token, shutdown.clone())?;
+    let service = Service::new(
+        &options,
+        base_url.trim_end_matches('/').to_owned(),
+        accept_token,
+        shutdown.clone(),
+    )?;
     let service = Arc::new(service);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..service.workers {
@@ -103,11 +117,18 @@ pub async fn serve(listener: TcpListener, options: Options, shutdown: Cancellati
     }
     tasks.spawn(sweep(service.clone()));
     if let Some(registration) = options.register {
-        tasks.spawn(report::keep_leases(service.clone(), registration.platform_url.clone()));
+        tasks.spawn(report::keep_leases(
+            service.clone(),
+            registration.platform_url.clone(),
+        ));
         tasks.spawn(register::stay(service.clone(), registration));
     }
     let (app, stopping) = (http::router(service.clone()), shutdown.clone());
-    let server = tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stopping.cancelled_owned()).await });
+    let server = tokio::spawn(async move {
+        axum::serve(listener, app)
+            .with_graceful_shutdown(stopping.cancelled_owned())
+            .await
+    });
     tokio::select! {
         () = shutdown.cancelled() => {}
         // The listener broke: stop the rest too.

@@ -41,7 +41,11 @@ pub async fn stay(service: Arc<Service>, registration: Registration) {
         () = stopped.cancelled() => {}
     }
     if let Some(id) = current {
-        let call = service.client.delete(format!("{platform}/api/servers/{id}")).timeout(GOODBYE_TIMEOUT).bearer_auth((registration.token)());
+        let call = service
+            .client
+            .delete(format!("{platform}/api/servers/{id}"))
+            .timeout(GOODBYE_TIMEOUT)
+            .bearer_auth((registration.token)());
         let _ = call.send().await;
     }
 }
@@ -57,24 +61,41 @@ async fn sign_up(service: &Service, registration: &Registration, platform: &str)
             "slots": slots(service.workers),
             "token": service.accept_token,
         });
-        let call = service.client.post(format!("{platform}/api/servers")).timeout(CALL_TIMEOUT).bearer_auth((registration.token)()).json(&body);
+        let call = service
+            .client
+            .post(format!("{platform}/api/servers"))
+            .timeout(CALL_TIMEOUT)
+            .bearer_auth((registration.token)())
+            .json(&body);
         match call.send().await {
-            Ok(response) if response.status().is_success() => match response.json::<Registered>().await {
-                Ok(registered) => {
-                    tracing::info!(id = %registered.id, url = %service.base_url, "registered");
-                    return registered.id;
+            Ok(response) if response.status().is_success() => {
+                match response.json::<Registered>().await {
+                    Ok(registered) => {
+                        tracing::info!(id = %registered.id, url = %service.base_url, "registered");
+                        return registered.id;
+                    }
+                    Err(error) => {
+                        tracing::warn!(error = %error.without_url(), "the platform's answer to the registration is not understood")
+                    }
                 }
-                Err(error) => tracing::warn!(error = %error.without_url(), "the platform's answer to the registration is not understood"),
-            },
+            }
             Ok(response) => {
                 let status = response.status();
                 if status.is_client_error() && status.as_u16() != 429 && status.as_u16() != 404 {
-                    let why: String = response.text().await.unwrap_or_default().chars().take(300).collect();
+                    let why: String = response
+                        .text()
+                        .await
+                        .unwrap_or_default()
+                        .chars()
+                        .take(300)
+                        .collect();
                     tracing::warn!(%status, why, "the platform refuses the registration");
                     pause = REFUSED_PAUSE;
                 }
             }
-            Err(error) => tracing::debug!(error = %error.without_url(), "the platform does not answer yet"),
+            Err(error) => {
+                tracing::debug!(error = %error.without_url(), "the platform does not answer yet")
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE.max(pause));
@@ -91,7 +112,11 @@ async fn beat(service: &Service, registration: &Registration, platform: &str, id
     let mut pause = HEARTBEAT_EVERY;
     loop {
         tokio::time::sleep(pause).await;
-        let call = service.client.post(format!("{platform}/api/servers/{id}/heartbeat")).timeout(CALL_TIMEOUT).bearer_auth((registration.token)());
+        let call = service
+            .client
+            .post(format!("{platform}/api/servers/{id}/heartbeat"))
+            .timeout(CALL_TIMEOUT)
+            .bearer_auth((registration.token)());
         pause = match call.send().await.map(|response| response.status().as_u16()) {
             Ok(404 | 410) => return,
             Ok(200..=299) => HEARTBEAT_EVERY,

@@ -18,24 +18,38 @@ const LEASE_EVERY: Duration = Duration::from_secs(30);
 pub async fn job_ended(service: Arc<Service>, id: String) {
     let call = {
         let jobs = service.jobs();
-        jobs.get(&id).and_then(|job| job.request.callback.clone().map(|url| (url, job.answer(&job.request.task_id))))
+        jobs.get(&id).and_then(|job| {
+            job.request
+                .callback
+                .clone()
+                .map(|url| (url, job.answer(&job.request.task_id)))
+        })
     };
     let Some((url, body)) = call else { return };
     let mut pause = FIRST_PAUSE;
     for attempt in 1..=TRIES {
-        let mut request = service.client.put(url.clone()).timeout(CALL_TIMEOUT).json(&body);
+        let mut request = service
+            .client
+            .put(url.clone())
+            .timeout(CALL_TIMEOUT)
+            .json(&body);
         if let Some(token) = &service.platform_token {
             request = request.bearer_auth(token());
         }
         match request.send().await.map(|response| response.status()) {
             Ok(status) if status.is_success() => return,
             // 409 may mean that the platform has not yet noted our 202.
-            Ok(status) if status.is_client_error() && !matches!(status.as_u16(), 408 | 409 | 425 | 429) => {
+            Ok(status)
+                if status.is_client_error()
+                    && !matches!(status.as_u16(), 408 | 409 | 425 | 429) =>
+            {
                 tracing::warn!(task = %id, %status, "the platform refuses the callback");
                 return;
             }
             Ok(status) => tracing::debug!(task = %id, attempt, %status, "callback not taken"),
-            Err(error) => tracing::debug!(task = %id, attempt, error = %error.without_url(), "callback not delivered"),
+            Err(error) => {
+                tracing::debug!(task = %id, attempt, error = %error.without_url(), "callback not delivered")
+            }
         }
         if attempt < TRIES {
             tokio::select! {
@@ -50,7 +64,9 @@ pub async fn job_ended(service: Arc<Service>, id: String) {
 
 /// Extends the leases of all live jobs, until the end.
 pub async fn keep_leases(service: Arc<Service>, platform: String) {
-    let Some(token) = service.platform_token.clone() else { return };
+    let Some(token) = service.platform_token.clone() else {
+        return;
+    };
     loop {
         tokio::select! {
             () = tokio::time::sleep(LEASE_EVERY) => {}
@@ -67,7 +83,12 @@ pub async fn keep_leases(service: Arc<Service>, platform: String) {
             }) else {
                 continue;
             };
-            let request = service.client.post(url).timeout(CALL_TIMEOUT).bearer_auth(token()).json(&json!({"progress": progress}));
+            let request = service
+                .client
+                .post(url)
+                .timeout(CALL_TIMEOUT)
+                .bearer_auth(token())
+                .json(&json!({"progress": progress}));
             if let Err(error) = request.send().await {
                 tracing::debug!(%task, error = %error.without_url(), "lease not extended");
             }

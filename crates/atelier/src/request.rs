@@ -2,7 +2,7 @@
 //! reason, instead of later in a worker.
 
 use crate::media::camera::CameraMove;
-use crate::paint::noise::seed_of;
+use crate::params;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
@@ -12,8 +12,6 @@ const MAX_PROMPT_BYTES: usize = 64 * 1024;
 /// Clips of one film.
 const MAX_INPUTS: usize = 256;
 const MAX_ID_BYTES: usize = 200;
-const SECONDS: std::ops::RangeInclusive<f64> = 0.5..=30.0;
-const DEFAULT_SECONDS: f64 = 4.0;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,7 +25,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] = [Self::ImageGen, Self::VideoGen, Self::ImageDesc, Self::VideoDesc, Self::TextGen, Self::Assemble];
+    pub const ALL: [Self; 6] = [
+        Self::ImageGen,
+        Self::VideoGen,
+        Self::ImageDesc,
+        Self::VideoDesc,
+        Self::TextGen,
+        Self::Assemble,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -102,17 +107,28 @@ impl Submit {
             return Err(format!("task_id must have 1 to {MAX_ID_BYTES} bytes"));
         }
         let kind = Kind::ALL.into_iter().find(|kind| kind.name() == self.kind);
-        let kind = kind.ok_or_else(|| format!("kind {:?} is not served here", self.kind.chars().take(40).collect::<String>()))?;
+        let kind = kind.ok_or_else(|| {
+            format!(
+                "kind {:?} is not served here",
+                self.kind.chars().take(40).collect::<String>()
+            )
+        })?;
         let prompt = self.prompt.unwrap_or_default();
         if prompt.len() > MAX_PROMPT_BYTES {
-            return Err(format!("the prompt is longer than {MAX_PROMPT_BYTES} bytes"));
+            return Err(format!(
+                "the prompt is longer than {MAX_PROMPT_BYTES} bytes"
+            ));
         }
-        let params = parameters(self.params)?;
+        let params = params::object(self.params)?;
         let given = self.inputs.unwrap_or_default();
         if given.len() > MAX_INPUTS {
             return Err(format!("more than {MAX_INPUTS} inputs"));
         }
-        let given = given.into_iter().enumerate().map(|(index, input)| checked(index, input)).collect::<Result<Vec<_>, _>>()?;
+        let given = given
+            .into_iter()
+            .enumerate()
+            .map(|(index, input)| checked(index, input))
+            .collect::<Result<Vec<_>, _>>()?;
         let inputs = chosen(kind, given)?;
         if prompt.trim().is_empty() && matches!(kind, Kind::ImageGen | Kind::TextGen) {
             return Err(format!("{} needs a prompt", kind.name()));
@@ -120,28 +136,43 @@ impl Submit {
         if prompt.trim().is_empty() && kind == Kind::VideoGen && inputs.is_empty() {
             return Err("video_gen needs an image or a prompt".to_owned());
         }
-        let callback = self.callback_url.filter(|url| !url.is_empty()).map(|url| web_address("callback_url", &url)).transpose()?;
-        let seconds = if kind == Kind::VideoGen { seconds(&params)? } else { DEFAULT_SECONDS as f32 };
-        let camera = if kind == Kind::VideoGen { camera(&params)? } else { CameraMove::Static };
-        let seed = seed(&params, &prompt)?;
-        Ok(Request { task_id: self.task_id, kind, prompt, params, seed, callback, inputs, seconds, camera })
-    }
-}
-
-/// An object, or an object as a JSON string, as nodes of the canvas may carry it.
-fn parameters(value: Value) -> Result<Map<String, Value>, String> {
-    match value {
-        Value::Null => Ok(Map::new()),
-        Value::Object(map) => Ok(map),
-        Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
-        Value::String(text) => serde_json::from_str(&text).map_err(|_| "params is a string that holds no JSON object".to_owned()),
-        _ => Err("params must be an object".to_owned()),
+        let callback = self
+            .callback_url
+            .filter(|url| !url.is_empty())
+            .map(|url| web_address("callback_url", &url))
+            .transpose()?;
+        let seconds = if kind == Kind::VideoGen {
+            params::seconds(&params)?
+        } else {
+            params::DEFAULT_SECONDS
+        };
+        let camera = if kind == Kind::VideoGen {
+            params::camera(&params)?
+        } else {
+            CameraMove::Static
+        };
+        let seed = params::seed(&params, &prompt)?;
+        Ok(Request {
+            task_id: self.task_id,
+            kind,
+            prompt,
+            params,
+            seed,
+            callback,
+            inputs,
+            seconds,
+            camera,
+        })
     }
 }
 
 fn checked(index: usize, input: SubmitInput) -> Result<Input, String> {
     let url = web_address(&format!("inputs[{index}].url"), &input.url)?;
-    Ok(Input { role: input.role.unwrap_or_default(), url, media_type: input.media_type.unwrap_or_default() })
+    Ok(Input {
+        role: input.role.unwrap_or_default(),
+        url,
+        media_type: input.media_type.unwrap_or_default(),
+    })
 }
 
 fn web_address(name: &str, text: &str) -> Result<Url, String> {
@@ -156,55 +187,35 @@ fn web_address(name: &str, text: &str) -> Result<Url, String> {
 fn chosen(kind: Kind, given: Vec<Input>) -> Result<Vec<Input>, String> {
     match kind {
         Kind::ImageGen | Kind::TextGen => Ok(Vec::new()),
-        Kind::VideoGen => Ok(given.into_iter().find(|input| input.is("image")).into_iter().collect()),
+        Kind::VideoGen => Ok(given
+            .into_iter()
+            .find(|input| input.is("image"))
+            .into_iter()
+            .collect()),
         Kind::ImageDesc | Kind::VideoDesc => {
-            let wanted = if kind == Kind::ImageDesc { "image" } else { "video" };
+            let wanted = if kind == Kind::ImageDesc {
+                "image"
+            } else {
+                "video"
+            };
             let at = given.iter().position(|input| input.is(wanted)).unwrap_or(0);
-            given.into_iter().nth(at).map(|input| vec![input]).ok_or_else(|| format!("{} needs an input", kind.name()))
+            given
+                .into_iter()
+                .nth(at)
+                .map(|input| vec![input])
+                .ok_or_else(|| format!("{} needs an input", kind.name()))
         }
         Kind::Assemble => {
-            let clips: Vec<Input> = given.into_iter().filter(|input| !input.media_type.starts_with("image") && input.role != "image").collect();
-            if clips.is_empty() { Err("assemble needs at least one clip".to_owned()) } else { Ok(clips) }
+            let clips: Vec<Input> = given
+                .into_iter()
+                .filter(|input| !input.media_type.starts_with("image") && input.role != "image")
+                .collect();
+            if clips.is_empty() {
+                Err("assemble needs at least one clip".to_owned())
+            } else {
+                Ok(clips)
+            }
         }
-    }
-}
-
-fn number(params: &Map<String, Value>, name: &str) -> Result<Option<f64>, String> {
-    match params.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => text.trim().parse().map(Some).map_err(|_| format!("params.{name} is not a number")),
-        Some(value) => value.as_f64().map(Some).ok_or_else(|| format!("params.{name} is not a number")),
-    }
-}
-
-fn seconds(params: &Map<String, Value>) -> Result<f32, String> {
-    let seconds = number(params, "duration_s")?.unwrap_or(DEFAULT_SECONDS);
-    if SECONDS.contains(&seconds) {
-        Ok(seconds as f32)
-    } else {
-        Err(format!("params.duration_s must be from {} to {}", SECONDS.start(), SECONDS.end()))
-    }
-}
-
-fn camera(params: &Map<String, Value>) -> Result<CameraMove, String> {
-    match params.get("camera_move") {
-        None | Some(Value::Null) => Ok(CameraMove::PushIn),
-        Some(Value::String(name)) => Ok(CameraMove::parse(name).unwrap_or_else(|| {
-            // Shot lists are free text: an unknown move is no reason to lose the shot.
-            tracing::info!(camera_move = %name.chars().take(60).collect::<String>(), "unknown camera move, pushing in");
-            CameraMove::PushIn
-        })),
-        Some(_) => Err("params.camera_move is not a string".to_owned()),
-    }
-}
-
-fn seed(params: &Map<String, Value>, prompt: &str) -> Result<u64, String> {
-    match params.get("seed") {
-        None | Some(Value::Null) => Ok(seed_of(prompt)),
-        Some(Value::Number(number)) => Ok(number.as_u64().unwrap_or_else(|| seed_of(&number.to_string()))),
-        Some(Value::String(text)) => Ok(seed_of(text)),
-        Some(_) => Err("params.seed is neither a number nor a string".to_owned()),
     }
 }
 
@@ -214,27 +225,72 @@ mod tests {
     use serde_json::json;
 
     fn check(body: Value) -> Result<Request, String> {
-        serde_json::from_value::<Submit>(body).map_err(|e| e.to_string())?.check()
+        serde_json::from_value::<Submit>(body)
+            .map_err(|e| e.to_string())?
+            .check()
     }
 
     #[test]
     fn tk3_bad_requests_are_refused_with_a_reason() {
-        let image = json!({"role": "image", "url": "http://127.0.0.1:1/a.png", "media_type": "image/png"});
+        let image =
+            json!({"role": "image", "url": "http://127.0.0.1:1/a.png", "media_type": "image/png"});
         let cases = [
-            (json!({"task_id": "t", "kind": "smell_gen", "prompt": "x"}), "not served"),
-            (json!({"task_id": "t", "kind": "image_gen"}), "needs a prompt"),
-            (json!({"task_id": "t", "kind": "image_gen", "prompt": "  "}), "needs a prompt"),
-            (json!({"task_id": "", "kind": "image_gen", "prompt": "x"}), "task_id"),
-            (json!({"task_id": "t", "kind": "image_gen", "prompt": "x", "colour": 1}), "unknown field"),
-            (json!({"task_id": "t", "kind": "video_gen"}), "image or a prompt"),
-            (json!({"task_id": "t", "kind": "video_gen", "inputs": [image], "params": {"duration_s": 0}}), "duration_s"),
-            (json!({"task_id": "t", "kind": "video_gen", "inputs": [image], "params": {"duration_s": 1e300}}), "duration_s"),
-            (json!({"task_id": "t", "kind": "video_gen", "inputs": [image], "params": {"duration_s": "NaN"}}), "duration_s"),
-            (json!({"task_id": "t", "kind": "video_gen", "inputs": [image], "params": []}), "params"),
-            (json!({"task_id": "t", "kind": "image_desc"}), "needs an input"),
-            (json!({"task_id": "t", "kind": "assemble", "inputs": [image]}), "at least one clip"),
-            (json!({"task_id": "t", "kind": "image_desc", "inputs": [{"role": "image", "url": "file:///etc/passwd"}]}), "http"),
-            (json!({"task_id": "t", "kind": "text_gen", "prompt": "x", "callback_url": "gopher://x/"}), "callback_url"),
+            (
+                json!({"task_id": "t", "kind": "smell_gen", "prompt": "x"}),
+                "not served",
+            ),
+            (
+                json!({"task_id": "t", "kind": "image_gen"}),
+                "needs a prompt",
+            ),
+            (
+                json!({"task_id": "t", "kind": "image_gen", "prompt": "  "}),
+                "needs a prompt",
+            ),
+            (
+                json!({"task_id": "", "kind": "image_gen", "prompt": "x"}),
+                "task_id",
+            ),
+            (
+                json!({"task_id": "t", "kind": "image_gen", "prompt": "x", "colour": 1}),
+                "unknown field",
+            ),
+            (
+                json!({"task_id": "t", "kind": "video_gen"}),
+                "image or a prompt",
+            ),
+            (
+                json!({"task_id": "t", "kind": "video_gen", "inputs": [image], "params": {"duration_s": 0}}),
+                "duration_s",
+            ),
+            (
+                json!({"task_id": "t", "kind": "video_gen", "inputs": [image], "params": {"duration_s": 1e300}}),
+                "duration_s",
+            ),
+            (
+                json!({"task_id": "t", "kind": "video_gen", "inputs": [image], "params": {"duration_s": "NaN"}}),
+                "duration_s",
+            ),
+            (
+                json!({"task_id": "t", "kind": "video_gen", "inputs": [image], "params": []}),
+                "params",
+            ),
+            (
+                json!({"task_id": "t", "kind": "image_desc"}),
+                "needs an input",
+            ),
+            (
+                json!({"task_id": "t", "kind": "assemble", "inputs": [image]}),
+                "at least one clip",
+            ),
+            (
+                json!({"task_id": "t", "kind": "image_desc", "inputs": [{"role": "image", "url": "file:///etc/passwd"}]}),
+                "http",
+            ),
+            (
+                json!({"task_id": "t", "kind": "text_gen", "prompt": "x", "callback_url": "gopher://x/"}),
+                "callback_url",
+            ),
         ];
         for (body, reason) in cases {
             let error = check(body.clone()).expect_err(&body.to_string());
@@ -244,8 +300,13 @@ mod tests {
 
     #[test]
     fn tk3_parameters_may_be_text_as_nodes_carry_them() {
-        let request = check(json!({"task_id": "t", "kind": "video_gen", "prompt": "sea", "params": "{\"duration_s\":\"6\",\"camera_move\":\"Slow pan left\"}"}));
+        let request = check(
+            json!({"task_id": "t", "kind": "video_gen", "prompt": "sea", "params": "{\"duration_s\":\"6\",\"camera_move\":\"Slow pan left\"}"}),
+        );
         let request = request.expect("accepted");
-        assert_eq!((request.seconds, request.camera), (6.0, CameraMove::PanLeft));
+        assert_eq!(
+            (request.seconds, request.camera),
+            (6.0, CameraMove::PanLeft)
+        );
     }
 }

@@ -5,7 +5,8 @@ use crate::paint::scene::{Place, Scene, Subject, Time};
 use serde_json::{Map, Value};
 
 /// Begins every text.
-pub const NOTICE: &str = "[[Procedural outline by atelier: assembled from templates, not written by a model.]]";
+pub const NOTICE: &str =
+    "[[Procedural outline by atelier: assembled from templates, not written by a model.]]";
 
 /// Prompts are quoted up to here; longer ones are cut at a word.
 const MAX_QUOTE: usize = 400;
@@ -54,17 +55,60 @@ pub fn write(prompt: &str, params: &Map<String, Value>, seed: u64) -> String {
     } else if scene.weather.fog > 0.0 {
         "Fog has taken the edges of everything."
     } else {
-        pick(&mut rng, &["The air is still.", "A light wind.", "Far off, something creaks."])
+        pick(
+            &mut rng,
+            &[
+                "The air is still.",
+                "A light wind.",
+                "Far off, something creaks.",
+            ],
+        )
     };
-    let action = pick(&mut rng, &["waits, and listens", "turns towards the light", "takes one step, then another", "counts under the breath"]);
-    let want = pick(&mut rng, &["It should have come by now.", "I said I would be here.", "There. Do you hear it?", "One more hour, then."]);
-    let turn = pick(&mut rng, &["A light answers from far away.", "What was lost lies there, as if it had always been.", "The sound stops. Somebody has arrived.", "The wind drops all at once."]);
-    let end = pick(&mut rng, &["For the first time, a smile.", "The light goes on burning.", "Nobody says a word; nobody needs to.", "Slowly, the picture empties."]);
+    let action = pick(
+        &mut rng,
+        &[
+            "waits, and listens",
+            "turns towards the light",
+            "takes one step, then another",
+            "counts under the breath",
+        ],
+    );
+    let want = pick(
+        &mut rng,
+        &[
+            "It should have come by now.",
+            "I said I would be here.",
+            "There. Do you hear it?",
+            "One more hour, then.",
+        ],
+    );
+    let turn = pick(
+        &mut rng,
+        &[
+            "A light answers from far away.",
+            "What was lost lies there, as if it had always been.",
+            "The sound stops. Somebody has arrived.",
+            "The wind drops all at once.",
+        ],
+    );
+    let end = pick(
+        &mut rng,
+        &[
+            "For the first time, a smile.",
+            "The light goes on burning.",
+            "Nobody says a word; nobody needs to.",
+            "Slowly, the picture empties.",
+        ],
+    );
     let quote = shorten(prompt.trim(), MAX_QUOTE);
     format!(
         "{NOTICE}\n\nTitle: {title}\n\n= {quote}\n\n{prefix} {place} - {hour}\n\n{quote}{stop} {weather}\n\n{who} {action}.\n\n{who}\n{want}\n\n{prefix} {place} - {later}\n\nThe same place, changed. {turn}\n\nCLOSE ON {who}. {end}\n\n> FADE OUT.\n",
         title = title(&quote),
-        stop = if quote.ends_with(['.', '!', '?', '…']) { "" } else { "." },
+        stop = if quote.ends_with(['.', '!', '?', '…']) {
+            ""
+        } else {
+            "."
+        },
     )
 }
 
@@ -74,13 +118,27 @@ fn pick(rng: &mut Rng, options: &[&'static str]) -> &'static str {
 
 /// The first words of the prompt, without a small word at the end.
 fn title(prompt: &str) -> String {
-    const SMALL: &[&str] = &["a", "an", "the", "of", "at", "on", "in", "and", "to", "over", "with", "by", "for"];
+    const SMALL: &[&str] = &[
+        "a", "an", "the", "of", "at", "on", "in", "and", "to", "over", "with", "by", "for",
+    ];
     let clean = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
-    let mut words: Vec<String> = prompt.split_whitespace().map(clean).filter(|w| !w.is_empty()).take(5).collect();
-    while words.last().is_some_and(|last| SMALL.contains(&last.to_lowercase().as_str())) {
+    let mut words: Vec<String> = prompt
+        .split_whitespace()
+        .map(clean)
+        .filter(|w| !w.is_empty())
+        .take(5)
+        .collect();
+    while words
+        .last()
+        .is_some_and(|last| SMALL.contains(&last.to_lowercase().as_str()))
+    {
         words.pop();
     }
-    if words.is_empty() { "Untitled".to_owned() } else { words.join(" ") }
+    if words.is_empty() {
+        "Untitled".to_owned()
+    } else {
+        words.join(" ")
+    }
 }
 
 /// One line of at most `limit` characters.
@@ -102,7 +160,11 @@ mod tests {
     fn tk14_a_screenplay_says_that_it_is_procedural_and_keeps_its_seed() {
         let prompt = "A lighthouse keeper climbs the spiral stair at dusk";
         let text = write(prompt, &Map::new(), 7);
-        assert!(text.starts_with(NOTICE) && text.contains("INT. TOWER STAIR - DUSK") && text.contains(prompt));
+        assert!(
+            text.starts_with(NOTICE)
+                && text.contains("INT. TOWER STAIR - DUSK")
+                && text.contains(prompt)
+        );
         assert_eq!(text, write(prompt, &Map::new(), 7));
     }
 

@@ -30,7 +30,12 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn new(options: &Options, base_url: String, accept_token: Option<String>, shutdown: CancellationToken) -> anyhow::Result<Self> {
+    pub fn new(
+        options: &Options,
+        base_url: String,
+        accept_token: Option<String>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             base_url,
             accept_token,
@@ -39,7 +44,10 @@ impl Service {
             client: fetch::client()?,
             shutdown,
             reports: TaskTracker::new(),
-            platform_token: options.register.as_ref().map(|registration| registration.token.clone()),
+            platform_token: options
+                .register
+                .as_ref()
+                .map(|registration| registration.token.clone()),
             jobs: Mutex::new(Jobs::new(options.queue, options.keep_for)),
             work: Notify::new(),
         })
@@ -70,8 +78,12 @@ impl Service {
             let begun = Instant::now();
             let result = self.run(&request, &progress).await;
             match &result {
-                Ok(_) => tracing::info!(task = %request.task_id, kind = request.kind.name(), ms = begun.elapsed().as_millis() as u64, "job finished"),
-                Err(error) => tracing::info!(task = %request.task_id, kind = request.kind.name(), %error, "job ended"),
+                Ok(_) => {
+                    tracing::info!(task = %request.task_id, kind = request.kind.name(), ms = begun.elapsed().as_millis() as u64, "job finished")
+                }
+                Err(error) => {
+                    tracing::info!(task = %request.task_id, kind = request.kind.name(), %error, "job ended")
+                }
             }
             let counts = self.jobs().end(&id, result, Instant::now());
             if counts {
@@ -80,7 +92,11 @@ impl Service {
         }
     }
 
-    async fn run(self: &Arc<Self>, request: &Arc<Request>, progress: &Progress) -> Result<Output, JobError> {
+    async fn run(
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        progress: &Progress,
+    ) -> Result<Output, JobError> {
         let inputs = tokio::select! {
             inputs = fetch::inputs(&self.client, request.kind, &request.inputs) => inputs?,
             () = progress.cancelled() => return Err(JobError::Cancelled),
@@ -92,18 +108,34 @@ impl Service {
             service.keep(made)
         });
         // A panic is a defect of this crate that the same request would meet again.
-        job.await.unwrap_or_else(|_| Err(JobError::terminal("atelier failed on this request")))
+        job.await
+            .unwrap_or_else(|_| Err(JobError::terminal("atelier failed on this request")))
     }
 
     fn keep(&self, made: Made) -> Result<Output, JobError> {
         match made {
             Made::Text(text) => Ok(Output::Text(text)),
-            Made::Media { data, media_type, extension, width, height, seconds } => {
+            Made::Media {
+                data,
+                media_type,
+                extension,
+                width,
+                height,
+                seconds,
+            } => {
                 let name = self
                     .files
                     .put(&data, extension, media_type)
-                    .map_err(|error| JobError::retryable(format!("the result cannot be stored: {error}")))?;
-                Ok(Output::Media { url: format!("{}/files/{name}", self.base_url), media_type, width, height, seconds })
+                    .map_err(|error| {
+                        JobError::retryable(format!("the result cannot be stored: {error}"))
+                    })?;
+                Ok(Output::Media {
+                    url: format!("{}/files/{name}", self.base_url),
+                    media_type,
+                    width,
+                    height,
+                    seconds,
+                })
             }
         }
     }

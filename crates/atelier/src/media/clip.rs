@@ -36,9 +36,15 @@ pub fn render(order: &Order<'_>, progress: &Progress) -> Result<Vec<u8>, JobErro
     let pieces = total.div_ceil(KEYFRAME_EVERY);
     let source = Source::new(order.picture);
     let life = Life::of(order.prompt, order.seed);
-    let finished = Mutex::new((0..pieces).map(|_| None).collect::<Vec<Option<Vec<Unit>>>>());
+    let finished = Mutex::new(
+        (0..pieces)
+            .map(|_| None)
+            .collect::<Vec<Option<Vec<Unit>>>>(),
+    );
     let (next, done) = (AtomicU32::new(0), AtomicU32::new(0));
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(pieces as usize);
+    let threads = std::thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .min(pieces as usize);
     let work = || -> Result<(), JobError> {
         loop {
             let piece = next.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +54,9 @@ pub fn render(order: &Order<'_>, progress: &Progress) -> Result<Vec<u8>, JobErro
             let from = piece * KEYFRAME_EVERY;
             let to = total.min(from + KEYFRAME_EVERY);
             let units = render_piece(order, &source, &life, from..to, total, &done, progress)?;
-            let mut finished = finished.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut finished = finished
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             finished[piece as usize] = Some(units);
         }
     };
@@ -56,14 +64,19 @@ pub fn render(order: &Order<'_>, progress: &Progress) -> Result<Vec<u8>, JobErro
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let mut outcome = Ok(());
         for handle in handles {
-            let result = handle.join().unwrap_or_else(|_| Err(JobError::retryable("a rendering thread failed")));
+            let result = handle
+                .join()
+                .unwrap_or_else(|_| Err(JobError::retryable("a rendering thread failed")));
             outcome = outcome.and(result);
         }
         outcome
     })?;
     let mut writer = Writer::new(WIDTH as u32, HEIGHT as u32, f64::from(FPS))?;
     let mut time = 0;
-    for piece in finished.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    for piece in finished
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    {
         for unit in piece.ok_or_else(|| JobError::retryable("a piece of the clip is missing"))? {
             writer.write(time, time, &unit.data, unit.key)?;
             time += TICKS / u64::from(FPS);
@@ -82,7 +95,7 @@ fn render_piece(
     progress: &Progress,
 ) -> Result<Vec<Unit>, JobError> {
     let mut encoder = Encoder::new()?;
-    let mut sampler = Sampler::new();
+    let mut sampler = Sampler::default();
     let mut frame = Frame::new(WIDTH, HEIGHT);
     let first = range.start;
     range

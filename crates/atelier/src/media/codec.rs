@@ -6,7 +6,8 @@ use crate::error::JobError;
 use openh264::OpenH264API;
 use openh264::decoder::{Decoder as Inner, DecoderConfig, Flush};
 use openh264::encoder::{
-    BitRate, Complexity, Encoder as InnerEncoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, RateControlMode, UsageType, VuiConfig,
+    BitRate, Complexity, Encoder as InnerEncoder, EncoderConfig, FrameRate, FrameType,
+    IntraFramePeriod, RateControlMode, UsageType, VuiConfig,
 };
 
 /// Two seconds between points a player can seek to; also the piece of a clip that one thread encodes.
@@ -41,7 +42,8 @@ impl Encoder {
             .num_threads(1)
             .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_EVERY))
             .vui(VuiConfig::bt709());
-        let inner = InnerEncoder::with_api_config(OpenH264API::from_source(), config).map_err(broken)?;
+        let inner =
+            InnerEncoder::with_api_config(OpenH264API::from_source(), config).map_err(broken)?;
         Ok(Self { inner })
     }
 
@@ -76,14 +78,18 @@ impl Decoder {
 
     /// The picture that this unit completed, if any; `want` skips the copy.
     pub fn decode(&mut self, unit: &[u8], want: bool) -> Result<Option<Frame>, JobError> {
-        let bad = |error: openh264::Error| JobError::terminal(format!("the video does not decode: {error}"));
+        let bad = |error: openh264::Error| {
+            JobError::terminal(format!("the video does not decode: {error}"))
+        };
         let picture = self.inner.decode(unit).map_err(bad)?;
-        Ok(picture.filter(|_| want).map(|picture| Frame::copy_of(&picture)))
+        Ok(picture
+            .filter(|_| want)
+            .map(|picture| Frame::copy_of(&picture)))
     }
 
     /// Pictures that the decoder still holds for reordering.
     pub fn finish(&mut self) -> Vec<Frame> {
         let rest = self.inner.flush_remaining().unwrap_or_default();
-        rest.iter().map(|picture| Frame::copy_of(picture)).collect()
+        rest.iter().map(Frame::copy_of).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! MP4 in: the H.264 track of an untrusted file. Every count and offset is checked against the
 //! bytes that are there before anything is reserved or read.
 
+use super::boxes::{bad, boxes, child, u16_at, u32_at, u64_at};
 use crate::error::JobError;
 
 /// An hour at 24 frames a second.
@@ -9,8 +10,6 @@ const MAX_SAMPLES: usize = 90_000;
 const MAX_SETS: usize = 32;
 /// The largest side that the decoder takes (level 5.2).
 const MAX_SIDE: u32 = 4_096;
-/// Children looked at in one box.
-const MAX_BOXES: usize = 1_024;
 
 /// One coded picture of the file.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +47,9 @@ impl Track {
 
     /// A sample in Annex B form. A key picture is preceded by the parameter sets.
     pub fn unit(&self, file: &[u8], sample: &Sample) -> Result<Vec<u8>, JobError> {
-        let mut data = file.get(sample.offset..sample.offset + sample.size).ok_or_else(|| bad("a sample outside the file"))?;
+        let mut data = file
+            .get(sample.offset..sample.offset + sample.size)
+            .ok_or_else(|| bad("a sample outside the file"))?;
         let mut out = Vec::with_capacity(data.len() + 64);
         if sample.key {
             for set in &self.sets {
@@ -61,11 +62,16 @@ impl Track {
                 return Err(bad("a cut NAL unit"));
             }
             let (prefix, rest) = data.split_at(self.length_size);
-            let length = prefix.iter().fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
-            let nal = rest.get(..length).ok_or_else(|| bad("a NAL unit longer than its sample"))?;
+            let length = prefix
+                .iter()
+                .fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
+            let nal = rest
+                .get(..length)
+                .ok_or_else(|| bad("a NAL unit longer than its sample"))?;
             // Sets inside the stream repeat those of the header; writing them once is enough.
             let set = matches!(nal.first().map(|b| b & 31), Some(7 | 8));
-            if !nal.is_empty() && !(set && sample.key && self.sets.iter().any(|known| known == nal)) {
+            let repeated = set && sample.key && self.sets.iter().any(|known| known == nal);
+            if !nal.is_empty() && !repeated {
                 out.extend_from_slice(&[0, 0, 0, 1]);
                 out.extend_from_slice(nal);
             }
@@ -76,10 +82,6 @@ impl Track {
         }
         Ok(out)
     }
-}
-
-fn bad(what: &str) -> JobError {
-    JobError::terminal(format!("the MP4 is damaged: {what}"))
 }
 
 /// Reads the first H.264 track.
@@ -102,17 +104,35 @@ pub fn read(file: &[u8]) -> Result<Track, JobError> {
 }
 
 fn track(trak: &[u8], file_size: usize) -> Result<Option<Track>, JobError> {
-    let Some(mdia) = child(trak, b"mdia")? else { return Ok(None) };
-    let Some(stbl) = child(mdia, b"minf")?.map(|minf| child(minf, b"stbl")).transpose()?.flatten() else { return Ok(None) };
-    let Some(stsd) = child(stbl, b"stsd")? else { return Ok(None) };
+    let Some(mdia) = child(trak, b"mdia")? else {
+        return Ok(None);
+    };
+    let Some(stbl) = child(mdia, b"minf")?
+        .map(|minf| child(minf, b"stbl"))
+        .transpose()?
+        .flatten()
+    else {
+        return Ok(None);
+    };
+    let Some(stsd) = child(stbl, b"stsd")? else {
+        return Ok(None);
+    };
     let entries = boxes(stsd.get(8..).ok_or_else(|| bad("a short stsd"))?)?;
-    let Some((_, entry)) = entries.into_iter().find(|(kind, _)| kind == b"avc1" || kind == b"avc3") else { return Ok(None) };
+    let Some((_, entry)) = entries
+        .into_iter()
+        .find(|(kind, _)| kind == b"avc1" || kind == b"avc3")
+    else {
+        return Ok(None);
+    };
     let width = u32::from(u16_at(entry, 24)?);
     let height = u32::from(u16_at(entry, 26)?);
     if width < 16 || height < 16 || width > MAX_SIDE || height > MAX_SIDE {
-        return Err(JobError::terminal(format!("a video of {width}×{height} is not supported")));
+        return Err(JobError::terminal(format!(
+            "a video of {width}×{height} is not supported"
+        )));
     }
-    let avcc = child(entry.get(78..).ok_or_else(|| bad("a short avc1"))?, b"avcC")?.ok_or_else(|| bad("no avcC"))?;
+    let avcc = child(entry.get(78..).ok_or_else(|| bad("a short avc1"))?, b"avcC")?
+        .ok_or_else(|| bad("no avcC"))?;
     let (length_size, sets) = parameter_sets(avcc)?;
     let mdhd = child(mdia, b"mdhd")?.ok_or_else(|| bad("no mdhd"))?;
     let timescale = u32_at(mdhd, if mdhd.first() == Some(&1) { 20 } else { 12 })?;
@@ -120,7 +140,14 @@ fn track(trak: &[u8], file_size: usize) -> Result<Option<Track>, JobError> {
         return Err(bad("a timescale of zero"));
     }
     let samples = samples(stbl, file_size)?;
-    Ok(Some(Track { width, height, timescale, sets, length_size, samples }))
+    Ok(Some(Track {
+        width,
+        height,
+        timescale,
+        sets,
+        length_size,
+        samples,
+    }))
 }
 
 fn parameter_sets(avcc: &[u8]) -> Result<(usize, Vec<Vec<u8>>), JobError> {
@@ -132,7 +159,9 @@ fn parameter_sets(avcc: &[u8]) -> Result<(usize, Vec<Vec<u8>>), JobError> {
         at += 1;
         for _ in 0..count {
             let size = usize::from(u16_at(avcc, at)?);
-            let set = avcc.get(at + 2..at + 2 + size).ok_or_else(|| bad("a cut parameter set"))?;
+            let set = avcc
+                .get(at + 2..at + 2 + size)
+                .ok_or_else(|| bad("a cut parameter set"))?;
             if set.is_empty() || sets.len() >= MAX_SETS {
                 return Err(bad("its parameter sets"));
             }
@@ -144,19 +173,34 @@ fn parameter_sets(avcc: &[u8]) -> Result<(usize, Vec<Vec<u8>>), JobError> {
 }
 
 fn samples(stbl: &[u8], file_size: usize) -> Result<Vec<Sample>, JobError> {
-    let part = |name: &[u8; 4]| child(stbl, name)?.ok_or_else(|| bad(&format!("no {}", String::from_utf8_lossy(name))));
+    let part = |name: &[u8; 4]| {
+        child(stbl, name)?.ok_or_else(|| bad(&format!("no {}", String::from_utf8_lossy(name))))
+    };
     let stsz = part(b"stsz")?;
     let (fixed, count) = (u32_at(stsz, 4)?, u32_at(stsz, 8)? as usize);
     if count == 0 {
         return Err(bad("no pictures"));
     }
     if count > MAX_SAMPLES {
-        return Err(JobError::terminal(format!("a video of {count} pictures is not supported")));
+        return Err(JobError::terminal(format!(
+            "a video of {count} pictures is not supported"
+        )));
     }
     let mut samples = Vec::with_capacity(count);
     for index in 0..count {
-        let size = if fixed == 0 { u32_at(stsz, 12 + index * 4)? } else { fixed };
-        samples.push(Sample { offset: 0, size: size as usize, decoded: 0, shift: 0, duration: 0, key: false });
+        let size = if fixed == 0 {
+            u32_at(stsz, 12 + index * 4)?
+        } else {
+            fixed
+        };
+        samples.push(Sample {
+            offset: 0,
+            size: size as usize,
+            decoded: 0,
+            shift: 0,
+            duration: 0,
+            key: false,
+        });
     }
     place(&mut samples, stbl, part(b"stsc")?, file_size)?;
     time(&mut samples, part(b"stts")?)?;
@@ -181,7 +225,12 @@ fn samples(stbl: &[u8], file_size: usize) -> Result<Vec<Sample>, JobError> {
 }
 
 /// Chunk table and chunk offsets give each sample its place.
-fn place(samples: &mut [Sample], stbl: &[u8], stsc: &[u8], file_size: usize) -> Result<(), JobError> {
+fn place(
+    samples: &mut [Sample],
+    stbl: &[u8],
+    stsc: &[u8],
+    file_size: usize,
+) -> Result<(), JobError> {
     let (offsets, wide) = match child(stbl, b"stco")? {
         Some(stco) => (stco, false),
         None => (child(stbl, b"co64")?.ok_or_else(|| bad("no stco"))?, true),
@@ -198,16 +247,27 @@ fn place(samples: &mut [Sample], stbl: &[u8], stsc: &[u8], file_size: usize) -> 
             per_chunk = u32_at(stsc, 12 + run * 12)? as usize;
             run += 1;
         }
-        let start = if wide { u64_at(offsets, 8 + chunk * 8)? } else { u64::from(u32_at(offsets, 8 + chunk * 4)?) };
+        let start = if wide {
+            u64_at(offsets, 8 + chunk * 8)?
+        } else {
+            u64::from(u32_at(offsets, 8 + chunk * 4)?)
+        };
         let mut offset = usize::try_from(start).map_err(|_| bad("a chunk outside the file"))?;
         let end = samples.len().min(next.saturating_add(per_chunk));
         for sample in &mut samples[next..end] {
             sample.offset = offset;
-            offset = offset.checked_add(sample.size).filter(|end| *end <= file_size).ok_or_else(|| bad("a sample outside the file"))?;
+            offset = offset
+                .checked_add(sample.size)
+                .filter(|end| *end <= file_size)
+                .ok_or_else(|| bad("a sample outside the file"))?;
         }
         next = end;
     }
-    if next < samples.len() { Err(bad("samples without a place")) } else { Ok(()) }
+    if next < samples.len() {
+        Err(bad("samples without a place"))
+    } else {
+        Ok(())
+    }
 }
 
 fn time(samples: &mut [Sample], stts: &[u8]) -> Result<(), JobError> {
@@ -245,7 +305,9 @@ fn shift(samples: &mut [Sample], ctts: &[u8]) -> Result<(), JobError> {
         // Version 0 says unsigned, yet writers put negative numbers there too: read both as signed.
         let offset = i64::from(u32_at(ctts, 12 + run * 8)? as i32);
         let end = samples.len().min(index.saturating_add(count));
-        samples[index..end].iter_mut().for_each(|s| s.shift = offset);
+        samples[index..end]
+            .iter_mut()
+            .for_each(|s| s.shift = offset);
         index = end;
     }
     // The earliest picture is shown at its decoding time or after it.
@@ -254,47 +316,4 @@ fn shift(samples: &mut [Sample], ctts: &[u8]) -> Result<(), JobError> {
         samples.iter_mut().for_each(|s| s.shift -= least);
     }
     Ok(())
-}
-
-type Found<'a> = ([u8; 4], &'a [u8]);
-
-/// The boxes directly inside `data`.
-fn boxes(data: &[u8]) -> Result<Vec<Found<'_>>, JobError> {
-    let mut found = Vec::new();
-    let mut rest = data;
-    while rest.len() >= 8 && found.len() < MAX_BOXES {
-        let small = u32_at(rest, 0)? as usize;
-        let kind = [rest[4], rest[5], rest[6], rest[7]];
-        let (header, size) = match small {
-            0 => (8, rest.len()),
-            1 => (16, usize::try_from(u64_at(rest, 8)?).map_err(|_| bad("a box larger than the file"))?),
-            size => (8, size),
-        };
-        if size < header || size > rest.len() {
-            return Err(bad("a box that ends outside its parent"));
-        }
-        found.push((kind, &rest[header..size]));
-        rest = &rest[size..];
-    }
-    Ok(found)
-}
-
-fn child<'a>(data: &'a [u8], name: &[u8; 4]) -> Result<Option<&'a [u8]>, JobError> {
-    Ok(boxes(data)?.into_iter().find(|(kind, _)| kind == name).map(|(_, body)| body))
-}
-
-fn u16_at(data: &[u8], at: usize) -> Result<u16, JobError> {
-    bytes_at(data, at).map(u16::from_be_bytes)
-}
-
-fn u32_at(data: &[u8], at: usize) -> Result<u32, JobError> {
-    bytes_at(data, at).map(u32::from_be_bytes)
-}
-
-fn u64_at(data: &[u8], at: usize) -> Result<u64, JobError> {
-    bytes_at(data, at).map(u64::from_be_bytes)
-}
-
-fn bytes_at<const N: usize>(data: &[u8], at: usize) -> Result<[u8; N], JobError> {
-    at.checked_add(N).and_then(|end| data.get(at..end)).and_then(|slice| slice.try_into().ok()).ok_or_else(|| bad("a box that is too short"))
 }

@@ -31,8 +31,21 @@ struct Mote {
 impl Life {
     pub fn of(prompt: &str, seed: u64) -> Self {
         let text = prompt.to_lowercase();
-        let any = |list: &[&str]| text.split(|c: char| !c.is_alphanumeric()).any(|word| list.contains(&word.trim_end_matches('s')));
-        let flame = any(&["lamp", "lantern", "candle", "fire", "campfire", "flame", "torch", "neon", "lighthouse"]);
+        let any = |list: &[&str]| {
+            text.split(|c: char| !c.is_alphanumeric())
+                .any(|word| list.contains(&word.trim_end_matches('s')))
+        };
+        let flame = any(&[
+            "lamp",
+            "lantern",
+            "candle",
+            "fire",
+            "campfire",
+            "flame",
+            "torch",
+            "neon",
+            "lighthouse",
+        ]);
         let kind = if any(&["snow", "snowing", "snowfall", "blizzard"]) {
             Kind::Snow
         } else if any(&["rain", "raining", "storm", "downpour"]) {
@@ -42,7 +55,10 @@ impl Life {
         } else {
             Kind::Dust
         };
-        let water = any(&["sea", "ocean", "bay", "lake", "wave", "water", "river", "boat", "harbour", "harbor", "ship", "shore"]);
+        let water = any(&[
+            "sea", "ocean", "bay", "lake", "wave", "water", "river", "boat", "harbour", "harbor",
+            "ship", "shore",
+        ]);
         let count = match kind {
             Kind::Dust => 34,
             Kind::Embers => 30,
@@ -51,9 +67,20 @@ impl Life {
         };
         let mut rng = Rng::new(seed ^ 0x11fe);
         let motes = (0..count)
-            .map(|_| Mote { x: rng.unit(), y: rng.unit(), depth: rng.unit().powi(2), phase: rng.range(0.0, 6.28) })
+            .map(|_| Mote {
+                x: rng.unit(),
+                y: rng.unit(),
+                depth: rng.unit().powi(2),
+                phase: rng.range(0.0, std::f32::consts::TAU),
+            })
             .collect();
-        Self { seed: seed as u32, flicker: if flame { 0.055 } else { 0.012 }, water: if water { 1.0 } else { 0.0 }, motes, kind }
+        Self {
+            seed: seed as u32,
+            flicker: if flame { 0.055 } else { 0.012 },
+            water: if water { 1.0 } else { 0.0 },
+            motes,
+            kind,
+        }
     }
 
     /// How far a source row is displaced at a frame, in pixels.
@@ -63,7 +90,8 @@ impl Life {
         }
         let t = frame as f32 / FPS as f32;
         let near = (row - 0.62) / 0.38;
-        let wave = (row * 120.0 / (0.4 + near) - t * 1.9).sin() + 0.5 * (row * 71.0 + t * 1.3).sin();
+        let wave =
+            (row * 120.0 / (0.4 + near) - t * 1.9).sin() + 0.5 * (row * 71.0 + t * 1.3).sin();
         wave * 0.9 * near * self.water
     }
 
@@ -77,20 +105,47 @@ impl Life {
                 Kind::Dust => {
                     let (x, y) = (mote.x + 0.010 * t + 0.008 * sway, mote.y - 0.006 * t);
                     let glint = 0.5 + 0.5 * (t * 1.3 + mote.phase).sin();
-                    disc(picture, wrap(x) * w, wrap(y) * h, 1.4 + 2.2 * mote.depth, 20.0 * glint);
+                    disc(
+                        picture,
+                        wrap(x) * w,
+                        wrap(y) * h,
+                        1.4 + 2.2 * mote.depth,
+                        20.0 * glint,
+                    );
                 }
                 Kind::Embers => {
                     let rise = (mote.y + t * (0.10 + 0.08 * mote.depth)).fract();
                     let (x, y) = (0.45 + (mote.x - 0.5) * 0.3 + 0.02 * sway, 0.95 - rise * 0.6);
-                    disc(picture, x * w, y * h, 1.2 + 1.4 * mote.depth, 90.0 * (1.0 - rise));
+                    disc(
+                        picture,
+                        x * w,
+                        y * h,
+                        1.2 + 1.4 * mote.depth,
+                        90.0 * (1.0 - rise),
+                    );
                 }
                 Kind::Snow => {
-                    let (x, y) = (mote.x + 0.012 * t + 0.010 * sway, mote.y + t * (0.05 + 0.10 * mote.depth));
-                    disc(picture, wrap(x) * w, wrap(y) * h, 1.3 + 3.2 * mote.depth, 95.0 - 40.0 * mote.depth);
+                    let (x, y) = (
+                        mote.x + 0.012 * t + 0.010 * sway,
+                        mote.y + t * (0.05 + 0.10 * mote.depth),
+                    );
+                    disc(
+                        picture,
+                        wrap(x) * w,
+                        wrap(y) * h,
+                        1.3 + 3.2 * mote.depth,
+                        95.0 - 40.0 * mote.depth,
+                    );
                 }
                 Kind::Rain => {
                     let y = wrap(mote.y + t * (1.5 + 0.9 * mote.depth)) * h;
-                    streak(picture, mote.x * w + y * 0.12, y, 12.0 + 26.0 * mote.depth, 16.0 + 14.0 * mote.depth);
+                    streak(
+                        picture,
+                        mote.x * w + y * 0.12,
+                        y,
+                        12.0 + 26.0 * mote.depth,
+                        16.0 + 14.0 * mote.depth,
+                    );
                 }
             }
         }
@@ -103,7 +158,9 @@ impl Life {
         let table: [u8; 256] = std::array::from_fn(|i| {
             let luma = i as f32;
             let bright = ((luma - 60.0) / 110.0).clamp(0.0, 1.0);
-            (luma + (luma - 16.0) * gain * bright).round().clamp(0.0, 255.0) as u8
+            (luma + (luma - 16.0) * gain * bright)
+                .round()
+                .clamp(0.0, 255.0) as u8
         });
         for luma in &mut picture.y {
             *luma = table[usize::from(*luma)];
@@ -117,8 +174,14 @@ fn wrap(v: f32) -> f32 {
 
 fn disc(picture: &mut Frame, cx: f32, cy: f32, radius: f32, strength: f32) {
     let reach = radius * 2.0;
-    let (x0, x1) = ((cx - reach).max(0.0) as usize, ((cx + reach).max(0.0) as usize).min(picture.width - 1));
-    let (y0, y1) = ((cy - reach).max(0.0) as usize, ((cy + reach).max(0.0) as usize).min(picture.height - 1));
+    let (x0, x1) = (
+        (cx - reach).max(0.0) as usize,
+        ((cx + reach).max(0.0) as usize).min(picture.width - 1),
+    );
+    let (y0, y1) = (
+        (cy - reach).max(0.0) as usize,
+        ((cy + reach).max(0.0) as usize).min(picture.height - 1),
+    );
     for y in y0..=y1 {
         for x in x0..=x1 {
             let d2 = ((x as f32 - cx).powi(2) + (y as f32 - cy).powi(2)) / (radius * radius);

@@ -1,6 +1,7 @@
 //! Moving pictures: frames in YUV 4:2:0, camera moves over a still, H.264 and MP4 both ways.
 
 pub mod assemble;
+mod boxes;
 pub mod camera;
 pub mod clip;
 pub mod codec;

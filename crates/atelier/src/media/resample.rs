@@ -43,7 +43,12 @@ impl Plane {
             padded.extend_from_slice(row);
             padded.extend(std::iter::repeat_n(row[width - 1], PAD));
         }
-        Self { width, height, stride, data: padded }
+        Self {
+            width,
+            height,
+            stride,
+            data: padded,
+        }
     }
 }
 
@@ -53,31 +58,66 @@ pub struct Sampler {
     rows: Vec<i16>,
 }
 
-impl Sampler {
-    pub fn new() -> Self {
+impl Default for Sampler {
+    fn default() -> Self {
         let weights = (0..PHASES)
             .map(|phase| {
                 let t = phase as f32 / PHASES as f32;
                 let (t2, t3) = (t * t, t * t * t);
-                let w = [-0.5 * t3 + t2 - 0.5 * t, 1.5 * t3 - 2.5 * t2 + 1.0, -1.5 * t3 + 2.0 * t2 + 0.5 * t, 0.5 * t3 - 0.5 * t2];
+                let w = [
+                    -0.5 * t3 + t2 - 0.5 * t,
+                    1.5 * t3 - 2.5 * t2 + 1.0,
+                    -1.5 * t3 + 2.0 * t2 + 0.5 * t,
+                    0.5 * t3 - 0.5 * t2,
+                ];
                 let mut fixed = w.map(|v| (v * 128.0).round() as i16);
                 fixed[1] += 128 - fixed.iter().sum::<i16>();
                 fixed
             })
             .collect();
-        Self { weights, rows: Vec::new() }
+        Self {
+            weights,
+            rows: Vec::new(),
+        }
     }
+}
 
+impl Sampler {
     /// Fills `out` with the view. `drift(row)` displaces a source row (0…1 from the top) sideways, in
     /// pixels of the luma plane of the source.
-    pub fn sample(&mut self, source: &Source, view: View, out: &mut Frame, drift: impl Fn(f32) -> f32) {
+    pub fn sample(
+        &mut self,
+        source: &Source,
+        view: View,
+        out: &mut Frame,
+        drift: impl Fn(f32) -> f32,
+    ) {
         let (w, h) = (out.width, out.height);
         self.plane(&source.planes[0], view, (&mut out.y, w, h), 1.0, &drift);
-        self.plane(&source.planes[1], view, (&mut out.u, w / 2, h / 2), 0.5, &drift);
-        self.plane(&source.planes[2], view, (&mut out.v, w / 2, h / 2), 0.5, &drift);
+        self.plane(
+            &source.planes[1],
+            view,
+            (&mut out.u, w / 2, h / 2),
+            0.5,
+            &drift,
+        );
+        self.plane(
+            &source.planes[2],
+            view,
+            (&mut out.v, w / 2, h / 2),
+            0.5,
+            &drift,
+        );
     }
 
-    fn plane(&mut self, source: &Plane, view: View, out: (&mut [u8], usize, usize), unit: f32, drift: &impl Fn(f32) -> f32) {
+    fn plane(
+        &mut self,
+        source: &Plane,
+        view: View,
+        out: (&mut [u8], usize, usize),
+        unit: f32,
+        drift: &impl Fn(f32) -> f32,
+    ) {
         let (out, width, height) = out;
         let (sw, sh) = (source.width as f32, source.height as f32);
         // The view fills the output and keeps the aspect of the source.
@@ -91,7 +131,8 @@ impl Sampler {
         let step = (f64::from(scale) * 65_536.0) as i64;
         for row in first..=last {
             let down = row as f32 / sh;
-            let shift = left + scale * 0.5 - 0.5 + view.shear * sw * (down - 0.5) + drift(down) * unit;
+            let shift =
+                left + scale * 0.5 - 0.5 + view.shear * sw * (down - 0.5) + drift(down) * unit;
             let line = &source.data[row * source.stride..(row + 1) * source.stride];
             let target = &mut self.rows[(row - first) * width..(row - first + 1) * width];
             across(line, target, shift, step, &self.weights, source.width);
@@ -102,12 +143,16 @@ impl Sampler {
             let phase = ((position - base as f32) * PHASES as f32) as usize;
             let [a, b, c, d] = self.weights[phase.min(PHASES - 1)].map(i32::from);
             let row = |offset: isize| {
-                let index = (base as isize + offset).clamp(first as isize, last as isize) as usize - first;
+                let index =
+                    (base as isize + offset).clamp(first as isize, last as isize) as usize - first;
                 &self.rows[index * width..(index + 1) * width]
             };
             let (ra, rb, rc, rd) = (row(-1), row(0), row(1), row(2));
             for x in 0..width {
-                let sum = a * i32::from(ra[x]) + b * i32::from(rb[x]) + c * i32::from(rc[x]) + d * i32::from(rd[x]);
+                let sum = a * i32::from(ra[x])
+                    + b * i32::from(rb[x])
+                    + c * i32::from(rc[x])
+                    + d * i32::from(rd[x]);
                 line[x] = ((sum + 1_024) >> 11).clamp(0, 255) as u8;
             }
         }
@@ -115,7 +160,14 @@ impl Sampler {
 }
 
 /// One row, horizontally: eight bits of value and four of fraction.
-fn across(line: &[u8], target: &mut [i16], shift: f32, step: i64, weights: &[[i16; 4]], width: usize) {
+fn across(
+    line: &[u8],
+    target: &mut [i16],
+    shift: f32,
+    step: i64,
+    weights: &[[i16; 4]],
+    width: usize,
+) {
     let lowest = -(PAD as i64 - 2) << 16;
     let highest = ((width + PAD - 4) as i64) << 16;
     let mut position = (f64::from(shift) * 65_536.0) as i64;
@@ -124,7 +176,10 @@ fn across(line: &[u8], target: &mut [i16], shift: f32, step: i64, weights: &[[i1
         let index = ((at >> 16) + PAD as i64 - 1) as usize;
         let [a, b, c, d] = weights[(at >> 8 & 255) as usize].map(i32::from);
         let taps = &line[index..index + 4];
-        let sum = a * i32::from(taps[0]) + b * i32::from(taps[1]) + c * i32::from(taps[2]) + d * i32::from(taps[3]);
+        let sum = a * i32::from(taps[0])
+            + b * i32::from(taps[1])
+            + c * i32::from(taps[2])
+            + d * i32::from(taps[3]);
         *value = (sum >> 3) as i16;
         position += step;
     }

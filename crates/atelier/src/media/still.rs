@@ -29,10 +29,16 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, JobError> {
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_ALLOCATION);
     reader.limits(limits);
-    let picture = reader.decode().map_err(|error| JobError::terminal(format!("the picture does not decode: {error}")))?;
+    let picture = reader
+        .decode()
+        .map_err(|error| JobError::terminal(format!("the picture does not decode: {error}")))?;
     let picture = picture.into_rgb8();
     if picture.width() < MIN_SIDE || picture.height() < MIN_SIDE {
-        return Err(JobError::terminal(format!("the picture is only {}×{} pixels", picture.width(), picture.height())));
+        return Err(JobError::terminal(format!(
+            "the picture is only {}×{} pixels",
+            picture.width(),
+            picture.height()
+        )));
     }
     Ok(picture)
 }
@@ -45,12 +51,22 @@ pub fn frame(picture: RgbImage, width: u32, height: u32) -> Frame {
     }
     // Half as large again as the output, when the picture has it: enough for the closest view.
     let rich = w >= width * 3 / 2 && h >= height * 3 / 2;
-    let (tw, th) = if rich { (width * 3 / 2, height * 3 / 2) } else { (width, height) };
+    let (tw, th) = if rich {
+        (width * 3 / 2, height * 3 / 2)
+    } else {
+        (width, height)
+    };
     // The largest part of the picture that has the target's shape.
     let (cw, ch) = if u64::from(w) * u64::from(th) > u64::from(h) * u64::from(tw) {
-        ((u64::from(h) * u64::from(tw) / u64::from(th)).max(1) as u32, h)
+        (
+            (u64::from(h) * u64::from(tw) / u64::from(th)).max(1) as u32,
+            h,
+        )
     } else {
-        (w, (u64::from(w) * u64::from(th) / u64::from(tw)).max(1) as u32)
+        (
+            w,
+            (u64::from(w) * u64::from(th) / u64::from(tw)).max(1) as u32,
+        )
     };
     let view = imageops::crop_imm(&picture, (w - cw) / 2, (h - ch) / 2, cw, ch);
     let scaled = imageops::resize(&*view, tw, th, FilterType::Triangle);

@@ -17,7 +17,13 @@ impl Frame {
     pub fn new(width: usize, height: usize) -> Self {
         let (width, height) = (width & !1, height & !1);
         let chroma = width / 2 * (height / 2);
-        Self { width, height, y: vec![16; width * height], u: vec![128; chroma], v: vec![128; chroma] }
+        Self {
+            width,
+            height,
+            y: vec![16; width * height],
+            u: vec![128; chroma],
+            v: vec![128; chroma],
+        }
     }
 
     /// From packed RGB whose length is `width * height * 3`.
@@ -27,7 +33,8 @@ impl Frame {
         for (row, line) in frame.y.chunks_exact_mut(frame.width).enumerate() {
             let source = &rgb[row * stride..(row + 1) * stride];
             for (luma, p) in line.iter_mut().zip(source.chunks_exact(3)) {
-                let sum = 11_966 * i32::from(p[0]) + 40_254 * i32::from(p[1]) + 4_064 * i32::from(p[2]);
+                let sum =
+                    11_966 * i32::from(p[0]) + 40_254 * i32::from(p[1]) + 4_064 * i32::from(p[2]);
                 *luma = (16 + ((sum + 32_768) >> 16)) as u8;
             }
         }
@@ -38,7 +45,10 @@ impl Frame {
             for column in 0..half {
                 let at = column * 6;
                 let sum = |c: usize| {
-                    i32::from(top[at + c]) + i32::from(top[at + 3 + c]) + i32::from(bottom[at + c]) + i32::from(bottom[at + 3 + c])
+                    i32::from(top[at + c])
+                        + i32::from(top[at + 3 + c])
+                        + i32::from(bottom[at + c])
+                        + i32::from(bottom[at + 3 + c])
                 };
                 let (r, g, b) = (sum(0), sum(1), sum(2));
                 let u = (-6_596 * r - 22_189 * g + 28_784 * b + (1 << 17)) >> 18;
@@ -71,8 +81,15 @@ impl Frame {
             for x in (0..self.width).step_by(step) {
                 let chroma = y / 2 * (self.width / 2) + x / 2;
                 let luma = 1.164 * (f32::from(self.y[y * self.width + x]) - 16.0);
-                let (u, v) = (f32::from(self.u[chroma]) - 128.0, f32::from(self.v[chroma]) - 128.0);
-                for value in [luma + 1.793 * v, luma - 0.213 * u - 0.533 * v, luma + 2.112 * u] {
+                let (u, v) = (
+                    f32::from(self.u[chroma]) - 128.0,
+                    f32::from(self.v[chroma]) - 128.0,
+                );
+                for value in [
+                    luma + 1.793 * v,
+                    luma - 0.213 * u - 0.533 * v,
+                    luma + 2.112 * u,
+                ] {
                     out.push(value.clamp(0.0, 255.0) as u8);
                 }
             }
@@ -85,7 +102,11 @@ fn copy_plane(out: &mut [u8], source: &[u8], width: usize, height: usize, stride
     if width == 0 || stride == 0 {
         return;
     }
-    for (line, from) in out.chunks_exact_mut(width).zip(source.chunks(stride)).take(height) {
+    for (line, from) in out
+        .chunks_exact_mut(width)
+        .zip(source.chunks(stride))
+        .take(height)
+    {
         if let Some(from) = from.get(..width) {
             line.copy_from_slice(from);
         }

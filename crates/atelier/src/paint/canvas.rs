@@ -16,7 +16,11 @@ const MAX_THREADS: usize = 4;
 pub type Rgb = [f32; 3];
 
 pub fn mix(a: Rgb, b: Rgb, t: f32) -> Rgb {
-    [lerp(a[0], b[0], t), lerp(a[1], b[1], t), lerp(a[2], b[2], t)]
+    [
+        lerp(a[0], b[0], t),
+        lerp(a[1], b[1], t),
+        lerp(a[2], b[2], t),
+    ]
 }
 
 pub fn scale(a: Rgb, k: f32) -> Rgb {
@@ -30,7 +34,11 @@ pub fn add(a: Rgb, b: Rgb, k: f32) -> Rgb {
 /// A colour given as `0xRRGGBB` in sRGB.
 pub fn hex(code: u32) -> Rgb {
     let table = to_linear();
-    [table[(code >> 16 & 255) as usize], table[(code >> 8 & 255) as usize], table[(code & 255) as usize]]
+    [
+        table[(code >> 16 & 255) as usize],
+        table[(code >> 8 & 255) as usize],
+        table[(code & 255) as usize],
+    ]
 }
 
 pub fn to_linear() -> &'static [f32; 256] {
@@ -38,13 +46,21 @@ pub fn to_linear() -> &'static [f32; 256] {
     TABLE.get_or_init(|| {
         std::array::from_fn(|i| {
             let c = i as f32 / 255.0;
-            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+            if c <= 0.040_45 {
+                c / 12.92
+            } else {
+                ((c + 0.055) / 1.055).powf(2.4)
+            }
         })
     })
 }
 
 pub fn encode_srgb(c: f32) -> f32 {
-    if c <= 0.003_130_8 { c * 12.92 } else { 1.055 * c.powf(1.0 / 2.4) - 0.055 }
+    if c <= 0.003_130_8 {
+        c * 12.92
+    } else {
+        1.055 * c.powf(1.0 / 2.4) - 0.055
+    }
 }
 
 /// A colour of this palette for the vector painter.
@@ -58,23 +74,32 @@ pub struct Canvas {
     pixels: Vec<Rgb>,
 }
 
-impl Canvas {
-    pub fn new() -> Self {
-        Self { pixels: vec![[0.0; 3]; WIDTH * HEIGHT] }
+impl Default for Canvas {
+    /// Black.
+    fn default() -> Self {
+        Self {
+            pixels: vec![[0.0; 3]; WIDTH * HEIGHT],
+        }
     }
+}
 
+impl Canvas {
     /// Calls `shade(x, y, old)` for every pixel of the rows `from..to`.
     pub fn shade(&mut self, from: usize, to: usize, shade: impl Fn(f32, f32, Rgb) -> Rgb + Sync) {
         let (from, to) = (from.min(HEIGHT), to.min(HEIGHT));
         if from >= to {
             return;
         }
-        rows(&mut self.pixels[from * WIDTH..to * WIDTH], WIDTH, |row, pixels| {
-            let y = (from + row) as f32;
-            for (x, pixel) in pixels.iter_mut().enumerate() {
-                *pixel = shade(x as f32, y, *pixel);
-            }
-        });
+        rows(
+            &mut self.pixels[from * WIDTH..to * WIDTH],
+            WIDTH,
+            |row, pixels| {
+                let y = (from + row) as f32;
+                for (x, pixel) in pixels.iter_mut().enumerate() {
+                    *pixel = shade(x as f32, y, *pixel);
+                }
+            },
+        );
     }
 
     pub fn at(&self, x: i32, y: i32) -> Rgb {
@@ -116,7 +141,15 @@ impl Canvas {
         let to = (cy + reach).max(0.0) as usize;
         self.shade(from, to, |x, y, old| {
             let d2 = ((x - cx).powi(2) + (y - cy).powi(2)) / (radius * radius);
-            if d2 > 4.84 { old } else { add(old, colour, strength * (-d2 * 2.2).exp() * (1.0 - d2 / 4.84)) }
+            if d2 > 4.84 {
+                old
+            } else {
+                add(
+                    old,
+                    colour,
+                    strength * (-d2 * 2.2).exp() * (1.0 - d2 / 4.84),
+                )
+            }
         });
     }
 
@@ -135,7 +168,9 @@ impl Canvas {
         let bloom = self.bloom();
         let (bw, bh) = (WIDTH / 8, HEIGHT / 8);
         let mut out = vec![0u8; WIDTH * HEIGHT * 3];
-        let curve: Vec<f32> = (0..=4096).map(|i| 255.0 * encode_srgb(shoulder(i as f32 / 2048.0))).collect();
+        let curve: Vec<f32> = (0..=4096)
+            .map(|i| 255.0 * encode_srgb(shoulder(i as f32 / 2048.0)))
+            .collect();
         rows(&mut out, WIDTH * 3, |y, row| {
             let by = (y as f32 / 8.0 - 0.5).clamp(0.0, bh as f32 - 1.001);
             for x in 0..WIDTH {
@@ -144,13 +179,20 @@ impl Canvas {
                 let (u, v) = (bx - ix as f32, by - iy as f32);
                 let b = |dx: usize, dy: usize| bloom[(iy + dy) * bw + ix + dx];
                 let light = mix(mix(b(0, 0), b(1, 0), u), mix(b(0, 1), b(1, 1), u), v);
-                let (dx, dy) = (x as f32 / WIDTH as f32 - 0.5, y as f32 / HEIGHT as f32 - 0.5);
-                let vignette = 1.0 - grade.vignette * (dx * dx * 1.3 + dy * dy * 1.5).powf(1.1) * 2.0;
-                let grain = (lattice(x as i32, y as i32, seed) + lattice(x as i32, y as i32, seed ^ 0x51) - 1.0)
+                let (dx, dy) = (
+                    x as f32 / WIDTH as f32 - 0.5,
+                    y as f32 / HEIGHT as f32 - 0.5,
+                );
+                let vignette =
+                    1.0 - grade.vignette * (dx * dx * 1.3 + dy * dy * 1.5).powf(1.1) * 2.0;
+                let grain = (lattice(x as i32, y as i32, seed)
+                    + lattice(x as i32, y as i32, seed ^ 0x51)
+                    - 1.0)
                     * grade.grain;
                 let pixel = add(self.pixels[y * WIDTH + x], light, grade.bloom);
                 for c in 0..3 {
-                    let value = (pixel[c] * vignette * grade.exposure * grade.tint[c]).clamp(0.0, 2.0);
+                    let value =
+                        (pixel[c] * vignette * grade.exposure * grade.tint[c]).clamp(0.0, 2.0);
                     let position = value * 2048.0;
                     let index = (position as usize).min(4095);
                     let coded = lerp(curve[index], curve[index + 1], position - index as f32);
@@ -197,12 +239,18 @@ pub struct Grade {
 
 /// Linear up to 0.72, then rolls off towards 1.
 fn shoulder(x: f32) -> f32 {
-    if x < 0.72 { x } else { 0.72 + 0.28 * (1.0 - (-(x - 0.72) / 0.36).exp()) }
+    if x < 0.72 {
+        x
+    } else {
+        0.72 + 0.28 * (1.0 - (-(x - 0.72) / 0.36).exp())
+    }
 }
 
 /// Runs `work(row, pixels)` for all rows on a few threads.
 pub fn rows<T: Send>(pixels: &mut [T], width: usize, work: impl Fn(usize, &mut [T]) + Sync) {
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS);
+    let threads = std::thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .min(MAX_THREADS);
     let height = pixels.len() / width;
     let block = height.div_ceil(threads).max(1);
     std::thread::scope(|scope| {

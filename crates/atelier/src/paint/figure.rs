@@ -12,13 +12,25 @@ pub enum Pose {
     Walking,
 }
 
-/// A figure in a long coat, its feet at (x, y), `height` pixels tall. With a lantern it holds one.
-pub fn draw(pen: &mut Pen, x: f32, y: f32, height: f32, flip: bool, pose: Pose, hat: bool, colour: Rgb, rim: Rgb) {
+/// A figure in a long coat.
+#[derive(Clone, Copy)]
+pub struct Figure {
+    pub height: f32,
+    pub flip: bool,
+    pub pose: Pose,
+    pub hat: bool,
+    pub colour: Rgb,
+    /// The light's edge on it.
+    pub rim: Rgb,
+}
+
+/// Draws a figure with its feet at (x, y).
+pub fn draw(pen: &mut Pen, x: f32, y: f32, figure: Figure) {
     // Units: the figure is 100 tall.
-    let k = height / 100.0;
-    for (offset, tone) in [(0.9f32, rim), (0.0, colour)] {
-        pen.facing(x + offset * k.max(0.5), y, k, flip);
-        body(pen, pose, hat, tone);
+    let k = figure.height / 100.0;
+    for (offset, tone) in [(0.9f32, figure.rim), (0.0, figure.colour)] {
+        pen.facing(x + offset * k.max(0.5), y, k, figure.flip);
+        body(pen, figure.pose, figure.hat, tone);
     }
 }
 
@@ -49,10 +61,28 @@ fn body(pen: &mut Pen, pose: Pose, hat: bool, tone: Rgb) {
     });
     // Arms.
     let swing = if pose == Pose::Walking { 6.0 } else { 1.0 };
-    pen.curve((-9.4, -78.0), (-14.0, -62.0), (-12.5 - swing * 0.6, -46.0), 4.6, tone, 1.0);
-    pen.curve((9.2, -78.0), (14.0, -64.0), (13.5 + swing, -50.0), 4.6, tone, 1.0);
+    pen.curve(
+        (-9.4, -78.0),
+        (-14.0, -62.0),
+        (-12.5 - swing * 0.6, -46.0),
+        4.6,
+        tone,
+        1.0,
+    );
+    pen.curve(
+        (9.2, -78.0),
+        (14.0, -64.0),
+        (13.5 + swing, -50.0),
+        4.6,
+        tone,
+        1.0,
+    );
     // Neck and head.
-    pen.polygon(&[(-2.6, -82.0), (-2.4, -89.0), (2.6, -89.0), (2.8, -82.0)], tone, 1.0);
+    pen.polygon(
+        &[(-2.6, -82.0), (-2.4, -89.0), (2.6, -89.0), (2.8, -82.0)],
+        tone,
+        1.0,
+    );
     pen.ellipse(0.4, -92.4, 5.2, 6.6, tone, 1.0);
     if hat {
         pen.shape(tone, 1.0, |p| {
@@ -77,23 +107,58 @@ fn body(pen: &mut Pen, pose: Pose, hat: bool, tone: Rgb) {
 
 /// The people of the scene standing about (x, y).
 pub fn people(canvas: &mut Canvas, stage: &mut Stage, x: f32, y: f32, height: f32, lantern: bool) {
-    let Some(who) = stage.scene.person() else { return };
+    let Some(who) = stage.scene.person() else {
+        return;
+    };
     let colour = scale(stage.palette.near, 0.55);
-    let rim = mix(colour, add(stage.palette.haze, stage.palette.glow, 0.3), 0.42);
+    let rim = mix(
+        colour,
+        add(stage.palette.haze, stage.palette.glow, 0.3),
+        0.42,
+    );
     let flip = stage.rng.chance(0.5);
     let hat = stage.rng.chance(0.6);
-    let pose = if stage.rng.chance(0.5) { Pose::Walking } else { Pose::Standing };
+    let pose = if stage.rng.chance(0.5) {
+        Pose::Walking
+    } else {
+        Pose::Standing
+    };
     let mut pen = Pen::new();
-    let height = if who == Subject::Child { height * 0.66 } else { height };
-    pen.plain();
-    pen.soft(x, y, height * 0.4, [0.0, 0.0, 0.0], 0.0);
-    draw(&mut pen, x, y, height, flip, pose, hat, colour, rim);
+    let height = if who == Subject::Child {
+        height * 0.66
+    } else {
+        height
+    };
+    let figure = Figure {
+        height,
+        flip,
+        pose,
+        hat,
+        colour,
+        rim,
+    };
+    draw(&mut pen, x, y, figure);
     if who == Subject::Pair {
-        draw(&mut pen, x + height * 0.36, y + height * 0.015, height * 0.92, !flip, pose, !hat, colour, rim);
+        let other = Figure {
+            height: height * 0.92,
+            flip: !flip,
+            hat: !hat,
+            ..figure
+        };
+        draw(&mut pen, x + height * 0.36, y + height * 0.015, other);
     }
-    let hand = (x + if flip { -0.145 } else { 0.145 } * height, y - height * 0.48);
+    let hand = (
+        x + if flip { -0.145 } else { 0.145 } * height,
+        y - height * 0.48,
+    );
     if lantern {
-        self::lantern(&mut pen, hand.0, hand.1, height * 0.0042, stage.palette.lamp);
+        self::lantern(
+            &mut pen,
+            hand.0,
+            hand.1,
+            height * 0.0042,
+            stage.palette.lamp,
+        );
     }
     canvas.over(pen.layer());
     if lantern {
@@ -109,10 +174,22 @@ pub fn lantern(pen: &mut Pen, x: f32, y: f32, k: f32, lamp: Rgb) {
     pen.at(x, y, k, 0.0);
     let iron = [0.008, 0.007, 0.006];
     pen.curve((-5.0, 8.0), (0.0, -8.0), (5.0, 8.0), 1.2, iron, 1.0);
-    pen.polygon(&[(-6.0, 10.0), (-3.0, 6.0), (3.0, 6.0), (6.0, 10.0)], iron, 1.0);
-    pen.polygon(&[(-5.0, 10.0), (-5.0, 24.0), (5.0, 24.0), (5.0, 10.0)], lamp, 1.0);
+    pen.polygon(
+        &[(-6.0, 10.0), (-3.0, 6.0), (3.0, 6.0), (6.0, 10.0)],
+        iron,
+        1.0,
+    );
+    pen.polygon(
+        &[(-5.0, 10.0), (-5.0, 24.0), (5.0, 24.0), (5.0, 10.0)],
+        lamp,
+        1.0,
+    );
     pen.line(&[(0.0, 10.0), (0.0, 24.0)], 1.0, iron, 1.0);
-    pen.polygon(&[(-6.5, 24.0), (-6.5, 27.5), (6.5, 27.5), (6.5, 24.0)], iron, 1.0);
+    pen.polygon(
+        &[(-6.5, 24.0), (-6.5, 27.5), (6.5, 27.5), (6.5, 24.0)],
+        iron,
+        1.0,
+    );
 }
 
 /// Head and shoulders, large, seen against the light.
@@ -123,11 +200,19 @@ pub fn bust(canvas: &mut Canvas, stage: &mut Stage) {
     let k = if child { 3.5 } else { 4.4 };
     let y = 725.0;
     let colour = scale(stage.palette.near, 0.6);
-    let edge = add(mix(stage.palette.horizon, stage.palette.glow, 0.6), stage.palette.lamp, 0.1);
+    let edge = add(
+        mix(stage.palette.horizon, stage.palette.glow, 0.6),
+        stage.palette.lamp,
+        0.1,
+    );
     let hat = !child && stage.rng.chance(0.55);
     let mut pen = Pen::new();
     // The light's edge first, then the dark body a little off it.
-    for (shift, tone) in [(1.35 * rim_side, scale(edge, 0.95)), (0.7 * rim_side, mix(edge, colour, 0.55)), (0.0, colour)] {
+    for (shift, tone) in [
+        (1.35 * rim_side, scale(edge, 0.95)),
+        (0.7 * rim_side, mix(edge, colour, 0.55)),
+        (0.0, colour),
+    ] {
         pen.facing(x + shift * k, y, k, rim_side > 0.0);
         pen.shape(tone, 1.0, |p| {
             p.move_to(-64.0, 4.0);
@@ -171,5 +256,11 @@ pub fn bust(canvas: &mut Canvas, stage: &mut Stage) {
         }
     }
     canvas.over(pen.layer());
-    canvas.glow(x + rim_side * 34.0 * k, y - 82.0 * k, 240.0, stage.palette.glow, 0.12);
+    canvas.glow(
+        x + rim_side * 34.0 * k,
+        y - 82.0 * k,
+        240.0,
+        stage.palette.glow,
+        0.12,
+    );
 }

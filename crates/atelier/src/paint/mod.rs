@@ -4,8 +4,10 @@
 //! linear light, far to near, and [`canvas`] develops the result. The same prompt, parameters and
 //! seed give the same bytes.
 
+mod boats;
 pub mod canvas;
 mod city;
+mod coast;
 mod figure;
 mod flora;
 mod indoor;
@@ -21,6 +23,7 @@ mod still;
 mod things;
 mod water;
 mod weather;
+mod words;
 
 pub use canvas::{HEIGHT, WIDTH};
 
@@ -50,7 +53,12 @@ pub struct Picture {
 }
 
 /// Paints the picture of a prompt.
-pub fn picture(prompt: &str, params: &Map<String, Value>, seed: u64, progress: &Progress) -> Result<Picture, Cancelled> {
+pub fn picture(
+    prompt: &str,
+    params: &Map<String, Value>,
+    seed: u64,
+    progress: &Progress,
+) -> Result<Picture, Cancelled> {
     let scene = Scene::read(prompt, params, seed);
     let mut rng = Rng::new(seed);
     let palette = Palette::of(&scene, &mut rng);
@@ -69,17 +77,36 @@ pub fn picture(prompt: &str, params: &Map<String, Value>, seed: u64, progress: &
         Shot::Close => (2.6, 0.06),
     };
     let horizon = HEIGHT as f32 * (base + shift + rng.range(-0.035, 0.035));
-    let light = Light { x: 0.0, y: 0.0, radius: 1.0, moon: false, visible: 0.0 };
-    let mut stage = Stage { scale: scale * if scene.far { 0.62 } else { 1.0 }, scene, palette, light, horizon, rng };
+    let light = Light {
+        x: 0.0,
+        y: 0.0,
+        radius: 1.0,
+        moon: false,
+        visible: 0.0,
+    };
+    let mut stage = Stage {
+        scale: scale * if scene.far { 0.62 } else { 1.0 },
+        scene,
+        palette,
+        light,
+        horizon,
+        rng,
+    };
     stage.light = sky::place_light(&mut stage);
-    let mut canvas = Canvas::new();
+    let mut canvas = Canvas::default();
     progress.set(0.1)?;
     match stage.scene.place {
         Place::Stair => indoor::stair(&mut canvas, &mut stage),
         Place::Room => indoor::room(&mut canvas, &mut stage),
         Place::Detail => still::paint(&mut canvas, &mut stage),
         Place::Space => space::paint(&mut canvas, &mut stage),
-        Place::Sea | Place::Shore | Place::Forest | Place::Desert | Place::City | Place::Mountains | Place::Meadow => {
+        Place::Sea
+        | Place::Shore
+        | Place::Forest
+        | Place::Desert
+        | Place::City
+        | Place::Mountains
+        | Place::Meadow => {
             outdoor::paint(&mut canvas, &mut stage, progress)?;
         }
     }
@@ -98,7 +125,13 @@ fn grade(scene: &Scene) -> Grade {
         Time::Dusk => (1.08, [1.03, 0.98, 1.02]),
         Time::Night => (1.25, [0.96, 0.99, 1.06]),
     };
-    Grade { exposure, tint, vignette: 0.62, bloom: 0.55, grain: 1.8 }
+    Grade {
+        exposure,
+        tint,
+        vignette: 0.62,
+        bloom: 0.55,
+        grain: 1.8,
+    }
 }
 
 /// The picture as a PNG file.

@@ -10,14 +10,14 @@ impl Rng {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
     /// Uniform in `[0, 1)`.
     pub fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u64 << 24) as f32
+        (self.bits() >> 40) as f32 / (1u64 << 24) as f32
     }
 
     pub fn range(&mut self, low: f32, high: f32) -> f32 {
@@ -30,7 +30,7 @@ impl Rng {
 
     /// An index below `length`; 0 when `length` is 0.
     pub fn index(&mut self, length: usize) -> usize {
-        (self.next() % length.max(1) as u64) as usize
+        (self.bits() % length.max(1) as u64) as usize
     }
 }
 

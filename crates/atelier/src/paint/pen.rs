@@ -2,8 +2,8 @@
 
 use super::canvas::{HEIGHT, Rgb, WIDTH, paint_colour};
 use tiny_skia::{
-    FillRule, GradientStop, LineCap, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point, RadialGradient, Rect, Shader, SpreadMode,
-    Stroke, Transform,
+    FillRule, GradientStop, LineCap, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point,
+    RadialGradient, Rect, Shader, SpreadMode, Stroke, Transform,
 };
 
 pub struct Pen {
@@ -14,13 +14,18 @@ pub struct Pen {
 impl Pen {
     pub fn new() -> Self {
         // The size is a constant above zero; a 1×1 layer would only lose detail.
-        let layer = Pixmap::new(WIDTH as u32, HEIGHT as u32).unwrap_or_else(|| unreachable_layer());
-        Self { layer, transform: Transform::identity() }
+        let layer = Pixmap::new(WIDTH as u32, HEIGHT as u32).unwrap_or_else(unreachable_layer);
+        Self {
+            layer,
+            transform: Transform::identity(),
+        }
     }
 
     /// Draws in units of `scale` pixels about a point, leaning by `degrees`.
     pub fn at(&mut self, x: f32, y: f32, scale: f32, degrees: f32) -> &mut Self {
-        self.transform = Transform::from_scale(scale, scale).post_rotate(degrees).post_translate(x, y);
+        self.transform = Transform::from_scale(scale, scale)
+            .post_rotate(degrees)
+            .post_translate(x, y);
         self
     }
 
@@ -43,7 +48,10 @@ impl Pen {
     pub fn polygon(&mut self, points: &[(f32, f32)], colour: Rgb, alpha: f32) {
         let mut builder = PathBuilder::new();
         outline(&mut builder, points);
-        self.fill(builder.finish(), Shader::SolidColor(paint_colour(colour, alpha)));
+        self.fill(
+            builder.finish(),
+            Shader::SolidColor(paint_colour(colour, alpha)),
+        );
     }
 
     /// A polygon shaded from one colour at `from` to another at `to`.
@@ -58,10 +66,18 @@ impl Pen {
     pub fn shape(&mut self, colour: Rgb, alpha: f32, draw: impl FnOnce(&mut PathBuilder)) {
         let mut builder = PathBuilder::new();
         draw(&mut builder);
-        self.fill(builder.finish(), Shader::SolidColor(paint_colour(colour, alpha)));
+        self.fill(
+            builder.finish(),
+            Shader::SolidColor(paint_colour(colour, alpha)),
+        );
     }
 
-    pub fn shaded_shape(&mut self, from: (f32, f32, Rgb), to: (f32, f32, Rgb), draw: impl FnOnce(&mut PathBuilder)) {
+    pub fn shaded_shape(
+        &mut self,
+        from: (f32, f32, Rgb),
+        to: (f32, f32, Rgb),
+        draw: impl FnOnce(&mut PathBuilder),
+    ) {
         let mut builder = PathBuilder::new();
         draw(&mut builder);
         let shader = linear(from, to);
@@ -69,7 +85,10 @@ impl Pen {
     }
 
     pub fn ellipse(&mut self, x: f32, y: f32, rx: f32, ry: f32, colour: Rgb, alpha: f32) {
-        self.fill(oval(x, y, rx, ry), Shader::SolidColor(paint_colour(colour, alpha)));
+        self.fill(
+            oval(x, y, rx, ry),
+            Shader::SolidColor(paint_colour(colour, alpha)),
+        );
     }
 
     /// A soft disc: full in the middle, nothing at the edge.
@@ -80,7 +99,15 @@ impl Pen {
             GradientStop::new(1.0, paint_colour(colour, 0.0)),
         ];
         let centre = Point::from_xy(x, y);
-        let shader = RadialGradient::new(centre, 0.0, centre, radius.max(0.1), stops, SpreadMode::Pad, Transform::identity());
+        let shader = RadialGradient::new(
+            centre,
+            0.0,
+            centre,
+            radius.max(0.1),
+            stops,
+            SpreadMode::Pad,
+            Transform::identity(),
+        );
         if let Some(shader) = shader {
             self.fill(oval(x, y, radius, radius), shader);
         }
@@ -98,7 +125,15 @@ impl Pen {
         self.stroke(builder, width, colour, alpha);
     }
 
-    pub fn curve(&mut self, from: (f32, f32), via: (f32, f32), to: (f32, f32), width: f32, colour: Rgb, alpha: f32) {
+    pub fn curve(
+        &mut self,
+        from: (f32, f32),
+        via: (f32, f32),
+        to: (f32, f32),
+        width: f32,
+        colour: Rgb,
+        alpha: f32,
+    ) {
         let mut builder = PathBuilder::new();
         builder.move_to(from.0, from.1);
         builder.quad_to(via.0, via.1, to.0, to.1);
@@ -106,7 +141,13 @@ impl Pen {
     }
 
     /// The outline of a shape.
-    pub fn outline(&mut self, width: f32, colour: Rgb, alpha: f32, draw: impl FnOnce(&mut PathBuilder)) {
+    pub fn outline(
+        &mut self,
+        width: f32,
+        colour: Rgb,
+        alpha: f32,
+        draw: impl FnOnce(&mut PathBuilder),
+    ) {
         let mut builder = PathBuilder::new();
         draw(&mut builder);
         self.stroke(builder, width, colour, alpha);
@@ -115,19 +156,34 @@ impl Pen {
     fn stroke(&mut self, builder: PathBuilder, width: f32, colour: Rgb, alpha: f32) {
         let Some(path) = builder.finish() else { return };
         let paint = paint(Shader::SolidColor(paint_colour(colour, alpha)));
-        let stroke = Stroke { width, line_cap: LineCap::Round, ..Stroke::default() };
-        self.layer.stroke_path(&path, &paint, &stroke, self.transform, None);
+        let stroke = Stroke {
+            width,
+            line_cap: LineCap::Round,
+            ..Stroke::default()
+        };
+        self.layer
+            .stroke_path(&path, &paint, &stroke, self.transform, None);
     }
 
     fn fill(&mut self, path: Option<Path>, shader: Shader<'_>) {
         if let Some(path) = path {
-            self.layer.fill_path(&path, &paint(shader), FillRule::Winding, self.transform, None);
+            self.layer.fill_path(
+                &path,
+                &paint(shader),
+                FillRule::Winding,
+                self.transform,
+                None,
+            );
         }
     }
 }
 
 fn paint(shader: Shader<'_>) -> Paint<'_> {
-    Paint { shader, anti_alias: true, ..Paint::default() }
+    Paint {
+        shader,
+        anti_alias: true,
+        ..Paint::default()
+    }
 }
 
 fn outline(builder: &mut PathBuilder, points: &[(f32, f32)]) {
@@ -146,9 +202,18 @@ fn oval(x: f32, y: f32, rx: f32, ry: f32) -> Option<Path> {
 }
 
 fn linear(from: (f32, f32, Rgb), to: (f32, f32, Rgb)) -> Shader<'static> {
-    let stops = vec![GradientStop::new(0.0, paint_colour(from.2, 1.0)), GradientStop::new(1.0, paint_colour(to.2, 1.0))];
-    LinearGradient::new(Point::from_xy(from.0, from.1), Point::from_xy(to.0, to.1), stops, SpreadMode::Pad, Transform::identity())
-        .unwrap_or_else(|| Shader::SolidColor(paint_colour(from.2, 1.0)))
+    let stops = vec![
+        GradientStop::new(0.0, paint_colour(from.2, 1.0)),
+        GradientStop::new(1.0, paint_colour(to.2, 1.0)),
+    ];
+    LinearGradient::new(
+        Point::from_xy(from.0, from.1),
+        Point::from_xy(to.0, to.1),
+        stops,
+        SpreadMode::Pad,
+        Transform::identity(),
+    )
+    .unwrap_or_else(|| Shader::SolidColor(paint_colour(from.2, 1.0)))
 }
 
 fn unreachable_layer() -> Pixmap {

@@ -2,6 +2,7 @@
 //! This is a word list, not understanding; what no word says is chosen by the seed.
 
 use super::noise::Rng;
+use super::words::Words;
 use serde_json::{Map, Value};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +77,8 @@ pub struct Scene {
     pub far: bool,
     pub moon: bool,
     pub window: bool,
+    /// A colour named beside a boat: its hull.
+    pub hull: Option<u32>,
 }
 
 impl Scene {
@@ -84,7 +87,10 @@ impl Scene {
     }
 
     pub fn person(&self) -> Option<Subject> {
-        self.subjects.iter().copied().find(|s| matches!(s, Subject::Person | Subject::Child | Subject::Pair))
+        self.subjects
+            .iter()
+            .copied()
+            .find(|s| matches!(s, Subject::Person | Subject::Child | Subject::Pair))
     }
 
     pub fn read(prompt: &str, params: &Map<String, Value>, seed: u64) -> Self {
@@ -113,42 +119,37 @@ impl Scene {
             far: words.any("far distant tiny small lone lonely alone away little"),
             moon: words.any("moon moonlit moonlight moonrise crescent"),
             window: words.any("window windows pane glass"),
+            hull: hull(&words),
             subjects,
         }
     }
 }
 
-/// The prompt's words, lower-cased, with plain plurals also in the singular.
-struct Words {
-    list: Vec<String>,
-    text: String,
-}
-
-impl Words {
-    fn of(text: &str) -> Self {
-        // Prompts are bounded by the request; a few thousand words are plenty for a word list.
-        let list = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).take(4_000);
-        let mut words: Vec<String> = Vec::new();
-        for word in list {
-            words.push(word.to_owned());
-            if let Some(singular) = word.strip_suffix('s') {
-                words.push(singular.to_owned());
-            }
-        }
-        Self { list: words, text: text.to_owned() }
-    }
-
-    fn any(&self, options: &str) -> bool {
-        options.split(' ').any(|option| self.list.iter().any(|word| word == option))
-    }
-
-    fn first(&self, options: &str) -> Option<usize> {
-        self.list.iter().position(|word| options.split(' ').any(|option| word == option))
-    }
+/// The colour word right before, or one word before, a boat.
+fn hull(words: &Words) -> Option<u32> {
+    const COLOURS: &[(&str, u32)] = &[
+        ("red", 0xa3241c),
+        ("blue", 0x234f8c),
+        ("green", 0x2c5f3a),
+        ("yellow", 0xc79a22),
+        ("white", 0xd8d4ca),
+        ("black", 0x15151a),
+        ("orange", 0xc25a1c),
+    ];
+    let at = words.first("boat sailboat rowboat dinghy skiff canoe yacht kayak ship")?;
+    COLOURS
+        .iter()
+        .filter_map(|(name, code)| words.first(name).map(|found| (found, *code)))
+        .find(|(found, _)| *found < at && at - found <= 3)
+        .map(|(_, code)| code)
 }
 
 fn shot(words: &Words, params: &Map<String, Value>) -> Shot {
-    let given = params.get("shot_size").and_then(Value::as_str).unwrap_or("").to_lowercase();
+    let given = params
+        .get("shot_size")
+        .and_then(Value::as_str)
+        .unwrap_or("")
+        .to_lowercase();
     let given = given.trim();
     let close = ["close", "cu", "ecu", "mcu", "detail", "insert", "macro"];
     if close.iter().any(|w| given == *w || given.contains("close")) {
@@ -160,7 +161,12 @@ fn shot(words: &Words, params: &Map<String, Value>) -> Shot {
     if !given.is_empty() {
         return Shot::Wide;
     }
-    if words.text.trim_start().starts_with("close") || words.any("closeup macro") || words.text.contains("close-up") || words.text.contains("close up") || words.text.contains("close on") {
+    if words.text.trim_start().starts_with("close")
+        || words.any("closeup macro")
+        || words.text.contains("close-up")
+        || words.text.contains("close up")
+        || words.text.contains("close on")
+    {
         Shot::Close
     } else if words.text.contains("medium shot") {
         Shot::Medium
@@ -172,18 +178,39 @@ fn shot(words: &Words, params: &Map<String, Value>) -> Shot {
 fn subjects(words: &Words) -> Vec<Subject> {
     const LISTS: &[(Subject, &str)] = &[
         (Subject::Lighthouse, "lighthouse beacon"),
-        (Subject::Ship, "ship schooner galleon vessel frigate steamer freighter trawler"),
-        (Subject::Boat, "boat sailboat sail rowboat dinghy skiff canoe fisherman yacht kayak"),
-        (Subject::House, "house cottage cabin hut farm farmhouse village home barn church shack inn"),
+        (
+            Subject::Ship,
+            "ship schooner galleon vessel frigate steamer freighter trawler",
+        ),
+        (
+            Subject::Boat,
+            "boat sailboat sail rowboat dinghy skiff canoe fisherman yacht kayak",
+        ),
+        (
+            Subject::House,
+            "house cottage cabin hut farm farmhouse village home barn church shack inn",
+        ),
         (Subject::Tree, "tree oak willow birch baobab"),
         (Subject::Pair, "couple friends lovers sisters brothers pair"),
         (Subject::Child, "child children boy girl kid son daughter"),
-        (Subject::Person, "person man woman keeper figure traveller traveler wanderer sailor stranger hero heroine father mother he she someone lady soldier knight detective artist writer dancer captain shepherd hiker walker farmer rider pilgrim monk king queen lia mara tom anna"),
-        (Subject::Birds, "bird gull seagull crow raven swallow swan goose geese flock heron"),
+        (
+            Subject::Person,
+            "person man woman keeper figure traveller traveler wanderer sailor stranger hero heroine father mother he she someone lady soldier knight detective artist writer dancer captain shepherd hiker walker farmer rider pilgrim monk king queen lia mara tom anna",
+        ),
+        (
+            Subject::Birds,
+            "bird gull seagull crow raven swallow swan goose geese flock heron",
+        ),
         (Subject::Lamp, "lamp lantern lens"),
         (Subject::Candle, "candle candlelight taper"),
-        (Subject::Fire, "fire campfire bonfire flames hearth fireplace"),
-        (Subject::Book, "book letter page diary journal notebook map logbook paper"),
+        (
+            Subject::Fire,
+            "fire campfire bonfire flames hearth fireplace",
+        ),
+        (
+            Subject::Book,
+            "book letter page diary journal notebook map logbook paper",
+        ),
         (Subject::Door, "door doorway gate"),
     ];
     let mut found: Vec<(usize, Subject)> = LISTS
@@ -197,17 +224,43 @@ fn subjects(words: &Words) -> Vec<Subject> {
 fn place(words: &Words, subjects: &[Subject], shot: Shot, rng: &mut Rng) -> Place {
     const LISTS: &[(Place, &str)] = &[
         (Place::Stair, "stair stairs staircase stairwell stairway"),
-        (Place::Space, "space galaxy planet nebula orbit cosmos spaceship asteroid"),
-        (Place::Room, "room kitchen bedroom interior library cellar attic study desk table corridor hall indoors inside studio office gallery workshop tavern lamproom window"),
-        (Place::Shore, "bay lake harbour harbor shore coast beach pier dock lagoon river fjord island cliff cliffs pond port cove headland rocks"),
-        (Place::Sea, "sea ocean wave swell tide surf deep horizon sail"),
+        (
+            Place::Space,
+            "space galaxy planet nebula orbit cosmos spaceship asteroid",
+        ),
+        (
+            Place::Room,
+            "room kitchen bedroom interior library cellar attic study desk table corridor hall indoors inside studio office gallery workshop tavern lamproom window",
+        ),
+        (
+            Place::Shore,
+            "bay lake harbour harbor shore coast beach pier dock lagoon river fjord island cliff cliffs pond port cove headland rocks",
+        ),
+        (
+            Place::Sea,
+            "sea ocean wave swell tide surf deep horizon sail",
+        ),
         (Place::Desert, "desert dune sand sahara oasis"),
-        (Place::City, "city street town skyline skyscraper building tower rooftop alley downtown metropolis neon traffic"),
-        (Place::Forest, "forest wood woods jungle grove pine firs trees glade"),
-        (Place::Mountains, "mountain mountains peak hill hills valley ridge summit alps snow snowy ice glacier winter"),
-        (Place::Meadow, "meadow field fields grass plain farm prairie garden road path village orchard flowers spring"),
+        (
+            Place::City,
+            "city street town skyline skyscraper building tower rooftop alley downtown metropolis neon traffic",
+        ),
+        (
+            Place::Forest,
+            "forest wood woods jungle grove pine firs trees glade",
+        ),
+        (
+            Place::Mountains,
+            "mountain mountains peak hill hills valley ridge summit alps snow snowy ice glacier winter",
+        ),
+        (
+            Place::Meadow,
+            "meadow field fields grass plain farm prairie garden road path village orchard flowers spring",
+        ),
     ];
-    let indoor_thing = subjects.iter().any(|s| matches!(s, Subject::Lamp | Subject::Candle | Subject::Book));
+    let indoor_thing = subjects
+        .iter()
+        .any(|s| matches!(s, Subject::Lamp | Subject::Candle | Subject::Book));
     if words.first(LISTS[0].1).is_some() {
         return Place::Stair;
     }
@@ -229,21 +282,55 @@ fn place(words: &Words, subjects: &[Subject], shot: Shot, rng: &mut Rng) -> Plac
             Subject::Person | Subject::Child | Subject::Pair | Subject::Fire => {}
         }
     }
-    let open = [Place::Shore, Place::Forest, Place::Mountains, Place::Meadow, Place::Desert, Place::City, Place::Sea];
+    let open = [
+        Place::Shore,
+        Place::Forest,
+        Place::Mountains,
+        Place::Meadow,
+        Place::Desert,
+        Place::City,
+        Place::Sea,
+    ];
     open[rng.index(open.len())]
 }
 
 fn weather(words: &Words, rng: &mut Rng) -> Weather {
-    let storm = if words.any("storm stormy tempest thunder lightning gale hurricane squall") { 1.0 } else { 0.0 };
+    let storm = if words.any("storm stormy tempest thunder lightning gale hurricane squall") {
+        1.0
+    } else {
+        0.0
+    };
     let snow = words.any("snow snowy snowfall snowing blizzard flakes");
-    let rain = if words.any("rain rainy raining downpour drizzle rainfall wet") { 1.0 } else if storm > 0.0 { 0.35 } else { 0.0 };
-    let clouds = if words.any("cloud cloudy overcast grey gray") { 0.62 } else if words.any("clear cloudless blue") { 0.12 } else { rng.range(0.25, 0.5) };
+    let rain = if words.any("rain rainy raining downpour drizzle rainfall wet") {
+        1.0
+    } else if storm > 0.0 {
+        0.35
+    } else {
+        0.0
+    };
+    let clouds = if words.any("cloud cloudy overcast grey gray") {
+        0.62
+    } else if words.any("clear cloudless blue") {
+        0.12
+    } else {
+        rng.range(0.25, 0.5)
+    };
     Weather {
-        cloud: if storm > 0.0 { 0.9 } else if rain > 0.0 { 0.8 } else { clouds },
+        cloud: if storm > 0.0 {
+            0.9
+        } else if rain > 0.0 {
+            0.8
+        } else {
+            clouds
+        },
         storm,
         rain,
         snow: if snow { 1.0 } else { 0.0 },
-        fog: if words.any("fog foggy mist misty haze hazy") { 0.8 } else { 0.0 },
+        fog: if words.any("fog foggy mist misty haze hazy") {
+            0.8
+        } else {
+            0.0
+        },
         snow_ground: snow || words.any("winter ice glacier frozen frost arctic"),
     }
 }
@@ -252,14 +339,24 @@ fn time(words: &Words, weather: &Weather, rng: &mut Rng) -> Time {
     const LISTS: &[(Time, &str)] = &[
         (Time::Dawn, "dawn sunrise daybreak morning dawning"),
         (Time::Dusk, "dusk sunset twilight evening nightfall sundown"),
-        (Time::Night, "night midnight moonlit moonlight moon stars starry starlight dark neon"),
+        (
+            Time::Night,
+            "night midnight moonlit moonlight moon stars starry starlight dark neon",
+        ),
         (Time::Golden, "golden afternoon autumn amber warm"),
-        (Time::Day, "day noon daylight sunny bright midday summer blue"),
+        (
+            Time::Day,
+            "day noon daylight sunny bright midday summer blue",
+        ),
     ];
     let mut best: Option<(usize, Time)> = None;
     for (time, list) in LISTS {
         // "dark" names the mood of a storm more often than the hour.
-        let list = if weather.storm > 0.0 { list.replace(" dark", "") } else { (*list).to_owned() };
+        let list = if weather.storm > 0.0 {
+            list.replace(" dark", "")
+        } else {
+            (*list).to_owned()
+        };
         if let Some(at) = words.first(&list)
             && best.is_none_or(|(first, _)| at < first)
         {
@@ -267,7 +364,16 @@ fn time(words: &Words, weather: &Weather, rng: &mut Rng) -> Time {
         }
     }
     best.map_or_else(
-        || [Time::Dawn, Time::Day, Time::Golden, Time::Dusk, Time::Golden, Time::Night][rng.index(6)],
+        || {
+            [
+                Time::Dawn,
+                Time::Day,
+                Time::Golden,
+                Time::Dusk,
+                Time::Golden,
+                Time::Night,
+            ][rng.index(6)]
+        },
         |(_, time)| time,
     )
 }

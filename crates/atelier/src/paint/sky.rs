@@ -29,7 +29,12 @@ pub fn place_light(stage: &mut Stage) -> Light {
         Time::Night => (0.66, 34.0),
     };
     let jitter = stage.rng.range(-0.03, 0.05);
-    let covered = 1.0 - scene.weather.storm.max(0.8 * scene.weather.rain).max(0.6 * scene.weather.fog);
+    let covered = 1.0
+        - scene
+            .weather
+            .storm
+            .max(0.8 * scene.weather.rain)
+            .max(0.6 * scene.weather.fog);
     Light {
         x,
         y: horizon * (1.0 - height - jitter),
@@ -62,7 +67,11 @@ pub fn paint(canvas: &mut Canvas, stage: &Stage, down_to: usize) {
         let warm = (-near * 2.2).exp() * halo + (-near * 9.0).exp() * halo * 0.9;
         colour = add(colour, palette.glow, warm * (0.25 + 0.75 * light.visible));
         if starry > 0.0 {
-            colour = add(colour, [0.9, 0.95, 1.0], star(x, y, seed) * starry * elevation.clamp(0.0, 1.0).powf(0.6));
+            colour = add(
+                colour,
+                [0.9, 0.95, 1.0],
+                star(x, y, seed) * starry * elevation.clamp(0.0, 1.0).powf(0.6),
+            );
             if night {
                 let band = fbm(x / 420.0 + y / 300.0, y / 900.0 - x / 900.0, 4, seed ^ 77);
                 let milky = smoothstep(0.5, 0.8, band) * 0.035 * elevation.clamp(0.0, 1.0);
@@ -117,23 +126,44 @@ fn clouds(colour: Rgb, stage: &Stage, x: f32, y: f32, elevation: f32, near: f32,
     let storm = weather.storm;
     let depth = 1.0 / (elevation * 1.15 + 0.16);
     let across = (x / WIDTH as f32 - 0.5) * 1.9;
-    let (u, v) = (across * (0.6 + 0.55 * depth) + seed as f32 * 1e-6, depth * (1.3 + 0.5 * storm) + 0.3 * across);
+    let (u, v) = (
+        across * (0.6 + 0.55 * depth) + seed as f32 * 1e-6,
+        depth * (1.3 + 0.5 * storm) + 0.3 * across,
+    );
     let low = 0.26 + 0.42 * (1.0 - weather.cloud);
     let warp = fbm(u * 1.4 + 4.0, v * 1.4, 2, seed ^ 0x77) - 0.5;
-    let at = |u: f32, v: f32| fbm(u * 2.0 + warp * (1.1 + storm), v * 2.0 + warp * 0.7, 5, seed);
+    let at = |u: f32, v: f32| {
+        fbm(
+            u * 2.0 + warp * (1.1 + storm),
+            v * 2.0 + warp * 0.7,
+            5,
+            seed,
+        )
+    };
     let here = at(u, v);
     let density = smoothstep(low, low + 0.30, here);
     if density <= 0.003 {
         return colour;
     }
     // Towards the light the cloud is thinner: that side is lit.
-    let toward = ((stage.light.x - x) / WIDTH as f32, (stage.light.y - y) / HEIGHT as f32);
+    let toward = (
+        (stage.light.x - x) / WIDTH as f32,
+        (stage.light.y - y) / HEIGHT as f32,
+    );
     let ahead = at(u + toward.0 * 0.22, v - toward.1 * 0.22 - 0.05);
     let lit = smoothstep(-0.10, 0.16, here - ahead + 0.05);
     let thin = 1.0 - smoothstep(low + 0.1, low + 0.42, here);
     let glow = (-near * 2.8).exp() * (0.3 + 0.7 * stage.light.visible);
-    let mut cloud = mix(palette.cloud_dark, palette.cloud_lit, (0.2 + 0.8 * lit) * (0.4 + 0.6 * thin));
-    cloud = add(cloud, palette.glow, glow * thin * if stage.light.moon { 0.14 } else { 0.55 });
+    let mut cloud = mix(
+        palette.cloud_dark,
+        palette.cloud_lit,
+        (0.2 + 0.8 * lit) * (0.4 + 0.6 * thin),
+    );
+    cloud = add(
+        cloud,
+        palette.glow,
+        glow * thin * if stage.light.moon { 0.14 } else { 0.55 },
+    );
     if storm > 0.0 {
         let billow = smoothstep(0.35, 0.75, here);
         cloud = mix(cloud, palette.cloud_dark, 0.55 * billow * storm);
@@ -141,5 +171,9 @@ fn clouds(colour: Rgb, stage: &Stage, x: f32, y: f32, elevation: f32, near: f32,
         cloud = mix(cloud, palette.horizon, (-elevation * 7.0).exp() * 0.55);
     }
     let fade = smoothstep(0.0, 0.10, elevation);
-    mix(colour, cloud, density * (0.55 + 0.4 * weather.cloud.max(storm)) * (0.25 + 0.75 * fade))
+    mix(
+        colour,
+        cloud,
+        density * (0.55 + 0.4 * weather.cloud.max(storm)) * (0.25 + 0.75 * fade),
+    )
 }

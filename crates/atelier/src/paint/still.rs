@@ -26,7 +26,11 @@ pub fn paint(canvas: &mut Canvas, stage: &mut Stage) {
         let wood = scale([0.16, 0.075, 0.03], 0.5 + grain * 0.8 + fine * 0.2);
         let lit = (-((px - x) / (260.0 + 260.0 * d)).powi(2)).exp();
         let ambient = scale(back, 0.55);
-        add(add(ambient, wood, 0.25), mix(wood, palette.lamp, 0.18), lit * (1.35 - 0.7 * d))
+        add(
+            add(ambient, wood, 0.25),
+            mix(wood, palette.lamp, 0.18),
+            lit * (1.35 - 0.7 * d),
+        )
     });
     let size = 500.0;
     if stage.scene.has(Subject::Candle) {
@@ -35,7 +39,13 @@ pub fn paint(canvas: &mut Canvas, stage: &mut Stage) {
         oil_lamp(canvas, stage, x, table + 44.0, size, 1.0);
     } else {
         book(canvas, stage, x, table + 50.0, size);
-        candle(canvas, stage, x + if x > 640.0 { -330.0 } else { 330.0 }, table + 12.0, size * 0.5);
+        candle(
+            canvas,
+            stage,
+            x + if x > 640.0 { -330.0 } else { 330.0 },
+            table + 12.0,
+            size * 0.5,
+        );
     }
     dust(canvas, stage, x);
 }
@@ -48,7 +58,15 @@ fn bokeh(canvas: &mut Canvas, stage: &mut Stage) {
         let radius = stage.rng.range(14.0, 64.0);
         let (x, y) = (stage.rng.range(-30.0, 1310.0), stage.rng.range(20.0, 560.0));
         let cool = stage.rng.chance(0.35);
-        let tone = if cool { mix(stage.palette.middle, stage.palette.horizon, 0.4) } else { mix(stage.palette.lamp, stage.palette.horizon, stage.rng.range(0.0, 0.5)) };
+        let tone = if cool {
+            mix(stage.palette.middle, stage.palette.horizon, 0.4)
+        } else {
+            mix(
+                stage.palette.lamp,
+                stage.palette.horizon,
+                stage.rng.range(0.0, 0.5),
+            )
+        };
         let alpha = stage.rng.range(0.03, 0.14);
         pen.ellipse(x, y, radius, radius, tone, alpha);
         if index % 2 == 0 {
@@ -63,9 +81,18 @@ fn dust(canvas: &mut Canvas, stage: &mut Stage, x: f32) {
     let mut pen = Pen::new();
     pen.plain();
     for _ in 0..70 {
-        let (px, py) = (x + stage.rng.range(-430.0, 430.0), stage.rng.range(60.0, 600.0));
+        let (px, py) = (
+            x + stage.rng.range(-430.0, 430.0),
+            stage.rng.range(60.0, 600.0),
+        );
         let near = (-(((px - x) / 300.0).powi(2))).exp();
-        pen.soft(px, py, stage.rng.range(1.2, 3.6), stage.palette.lamp, 0.5 * near);
+        pen.soft(
+            px,
+            py,
+            stage.rng.range(1.2, 3.6),
+            stage.palette.lamp,
+            0.5 * near,
+        );
     }
     canvas.over(pen.layer());
 }
@@ -75,7 +102,8 @@ pub fn oil_lamp(canvas: &mut Canvas, stage: &Stage, x: f32, y: f32, height: f32,
     let k = height / 200.0;
     let flame_y = y - 98.0 * k;
     let lamp = stage.palette.lamp;
-    let (brass, bright, deep): (Rgb, Rgb, Rgb) = ([0.52, 0.24, 0.045], [1.0, 0.66, 0.22], [0.05, 0.018, 0.004]);
+    let (brass, bright, deep): (Rgb, Rgb, Rgb) =
+        ([0.52, 0.24, 0.045], [1.0, 0.66, 0.22], [0.05, 0.018, 0.004]);
     canvas.glow(x, flame_y, 190.0 * k, lamp, 0.34 * burning);
     let mut pen = Pen::new();
     pen.at(x, y, k, 0.0);
@@ -93,22 +121,55 @@ pub fn oil_lamp(canvas: &mut Canvas, stage: &Stage, x: f32, y: f32, height: f32,
             p.quad_to(0.0, 6.0, -40.0, 0.0);
             p.close();
         });
-        pen.shaded_shape((0.0, -66.0, mix(brass, bright, 0.5)), (0.0, -26.0, deep), |p| {
-            p.move_to(-12.0, -27.0);
-            p.quad_to(-36.0, -32.0, -37.0, -47.0);
-            p.quad_to(-36.0, -62.0, -15.0, -66.0);
-            p.line_to(15.0, -66.0);
-            p.quad_to(36.0, -62.0, 37.0, -47.0);
-            p.quad_to(36.0, -32.0, 12.0, -27.0);
-            p.close();
-        });
+        pen.shaded_shape(
+            (0.0, -66.0, mix(brass, bright, 0.5)),
+            (0.0, -26.0, deep),
+            |p| {
+                p.move_to(-12.0, -27.0);
+                p.quad_to(-36.0, -32.0, -37.0, -47.0);
+                p.quad_to(-36.0, -62.0, -15.0, -66.0);
+                p.line_to(15.0, -66.0);
+                p.quad_to(36.0, -62.0, 37.0, -47.0);
+                p.quad_to(36.0, -32.0, 12.0, -27.0);
+                p.close();
+            },
+        );
     }
-    pen.curve((-30.0, -54.0), (-24.0, -62.0), (-12.0, -63.5), 2.6, bright, 0.75);
-    pen.curve((-31.0, -40.0), (-26.0, -32.0), (-14.0, -29.5), 1.4, bright, 0.3);
-    pen.curve((28.0, -56.0), (32.0, -50.0), (32.0, -44.0), 1.6, bright, 0.4);
+    pen.curve(
+        (-30.0, -54.0),
+        (-24.0, -62.0),
+        (-12.0, -63.5),
+        2.6,
+        bright,
+        0.75,
+    );
+    pen.curve(
+        (-31.0, -40.0),
+        (-26.0, -32.0),
+        (-14.0, -29.5),
+        1.4,
+        bright,
+        0.3,
+    );
+    pen.curve(
+        (28.0, -56.0),
+        (32.0, -50.0),
+        (32.0, -44.0),
+        1.6,
+        bright,
+        0.4,
+    );
     // Collar and burner.
-    pen.shaded(&[(-15.0, -66.0), (-13.0, -75.0), (13.0, -75.0), (15.0, -66.0)], (-15.0, -70.0, bright), (15.0, -70.0, deep));
-    pen.shaded(&[(-19.0, -75.0), (-17.0, -82.0), (17.0, -82.0), (19.0, -75.0)], (-19.0, -78.0, brass), (19.0, -78.0, deep));
+    pen.shaded(
+        &[(-15.0, -66.0), (-13.0, -75.0), (13.0, -75.0), (15.0, -66.0)],
+        (-15.0, -70.0, bright),
+        (15.0, -70.0, deep),
+    );
+    pen.shaded(
+        &[(-19.0, -75.0), (-17.0, -82.0), (17.0, -82.0), (19.0, -75.0)],
+        (-19.0, -78.0, brass),
+        (19.0, -78.0, deep),
+    );
     pen.line(&[(17.0, -71.0), (30.0, -71.0)], 2.0, brass, 1.0);
     pen.ellipse(32.0, -71.0, 4.2, 4.2, mix(brass, bright, 0.3), 1.0);
     canvas.over(pen.layer());
@@ -126,9 +187,28 @@ pub fn oil_lamp(canvas: &mut Canvas, stage: &Stage, x: f32, y: f32, height: f32,
     };
     glass.shape(lamp, 0.10 * burning, outline);
     glass.outline(0.9, [1.0, 0.86, 0.62], 0.42, outline);
-    glass.curve((-20.5, -98.0), (-23.5, -108.0), (-18.0, -121.0), 2.0, [1.0, 0.93, 0.8], 0.55);
-    glass.curve((-12.0, -140.0), (-10.4, -158.0), (-10.2, -182.0), 1.2, [1.0, 0.95, 0.85], 0.34);
-    glass.line(&[(-12.5, -190.0), (12.5, -190.0)], 1.4, [1.0, 0.92, 0.8], 0.45);
+    glass.curve(
+        (-20.5, -98.0),
+        (-23.5, -108.0),
+        (-18.0, -121.0),
+        2.0,
+        [1.0, 0.93, 0.8],
+        0.55,
+    );
+    glass.curve(
+        (-12.0, -140.0),
+        (-10.4, -158.0),
+        (-10.2, -182.0),
+        1.2,
+        [1.0, 0.95, 0.85],
+        0.34,
+    );
+    glass.line(
+        &[(-12.5, -190.0), (12.5, -190.0)],
+        1.4,
+        [1.0, 0.92, 0.8],
+        0.45,
+    );
     canvas.over(glass.layer());
     canvas.glow(x, flame_y, 46.0 * k, lamp, 0.55 * burning);
 }
@@ -136,23 +216,33 @@ pub fn oil_lamp(canvas: &mut Canvas, stage: &Stage, x: f32, y: f32, height: f32,
 /// One flame, its foot at (x, y).
 pub fn flame(canvas: &mut Canvas, stage: &Stage, x: f32, y: f32, height: f32, burning: f32) {
     let seed = stage.scene.seed as u32;
-    canvas.shade((y - height * 1.4).max(0.0) as usize, (y + height * 0.2).max(0.0) as usize, |px, py, old| {
-        let v = (y - py) / height;
-        if !(-0.1..=1.35).contains(&v) {
-            return old;
-        }
-        let sway = (fbm(v * 1.7, 2.0, 2, seed) - 0.5) * 0.34 * v;
-        let u = (px - x) / height - sway;
-        let profile = 0.25 * (1.0 - ((v - 0.30) / 0.78).powi(2)).max(0.0).powf(0.8) * (1.0 - 0.45 * v.max(0.0));
-        let heat = 1.0 - u.abs() / profile.max(0.001);
-        if heat <= 0.0 {
-            return old;
-        }
-        let core = smoothstep(0.0, 0.75, heat);
-        let body: Rgb = mix([1.0, 0.34, 0.04], [1.9, 1.45, 0.72], core);
-        let blue = smoothstep(0.22, -0.02, v);
-        mix(old, mix(body, [0.10, 0.16, 0.5], blue * 0.7), smoothstep(0.0, 0.3, heat) * burning)
-    });
+    canvas.shade(
+        (y - height * 1.4).max(0.0) as usize,
+        (y + height * 0.2).max(0.0) as usize,
+        |px, py, old| {
+            let v = (y - py) / height;
+            if !(-0.1..=1.35).contains(&v) {
+                return old;
+            }
+            let sway = (fbm(v * 1.7, 2.0, 2, seed) - 0.5) * 0.34 * v;
+            let u = (px - x) / height - sway;
+            let profile = 0.25
+                * (1.0 - ((v - 0.30) / 0.78).powi(2)).max(0.0).powf(0.8)
+                * (1.0 - 0.45 * v.max(0.0));
+            let heat = 1.0 - u.abs() / profile.max(0.001);
+            if heat <= 0.0 {
+                return old;
+            }
+            let core = smoothstep(0.0, 0.75, heat);
+            let body: Rgb = mix([1.0, 0.34, 0.04], [1.9, 1.45, 0.72], core);
+            let blue = smoothstep(0.22, -0.02, v);
+            mix(
+                old,
+                mix(body, [0.10, 0.16, 0.5], blue * 0.7),
+                smoothstep(0.0, 0.3, heat) * burning,
+            )
+        },
+    );
 }
 
 fn candle(canvas: &mut Canvas, stage: &Stage, x: f32, y: f32, height: f32) {
@@ -162,13 +252,17 @@ fn candle(canvas: &mut Canvas, stage: &Stage, x: f32, y: f32, height: f32) {
     let mut pen = Pen::new();
     pen.at(x, y, k, 0.0);
     pen.ellipse(0.0, 2.0, 62.0, 9.0, [0.0, 0.0, 0.0], 0.5);
-    pen.shaded_shape((-56.0, 0.0, [0.30, 0.17, 0.05]), (56.0, 0.0, [0.03, 0.014, 0.004]), |p| {
-        p.move_to(-56.0, -6.0);
-        p.quad_to(-40.0, 8.0, 0.0, 8.0);
-        p.quad_to(40.0, 8.0, 56.0, -6.0);
-        p.quad_to(0.0, 2.0, -56.0, -6.0);
-        p.close();
-    });
+    pen.shaded_shape(
+        (-56.0, 0.0, [0.30, 0.17, 0.05]),
+        (56.0, 0.0, [0.03, 0.014, 0.004]),
+        |p| {
+            p.move_to(-56.0, -6.0);
+            p.quad_to(-40.0, 8.0, 0.0, 8.0);
+            p.quad_to(40.0, 8.0, 56.0, -6.0);
+            p.quad_to(0.0, 2.0, -56.0, -6.0);
+            p.close();
+        },
+    );
     let (top, foot) = ([1.0, 0.62, 0.28], [0.24, 0.13, 0.07]);
     pen.shaded_shape((0.0, -132.0, top), (0.0, -4.0, foot), |p| {
         p.move_to(-19.0, 0.0);
@@ -178,8 +272,22 @@ fn candle(canvas: &mut Canvas, stage: &Stage, x: f32, y: f32, height: f32) {
         p.line_to(19.0, 0.0);
         p.close();
     });
-    pen.curve((15.5, -125.0), (19.0, -108.0), (16.0, -92.0), 4.0, mix(top, foot, 0.35), 1.0);
-    pen.curve((0.0, -130.0), (1.0, -137.0), (0.0, -142.0), 1.8, [0.01, 0.008, 0.006], 1.0);
+    pen.curve(
+        (15.5, -125.0),
+        (19.0, -108.0),
+        (16.0, -92.0),
+        4.0,
+        mix(top, foot, 0.35),
+        1.0,
+    );
+    pen.curve(
+        (0.0, -130.0),
+        (1.0, -137.0),
+        (0.0, -142.0),
+        1.8,
+        [0.01, 0.008, 0.006],
+        1.0,
+    );
     canvas.over(pen.layer());
     flame(canvas, stage, x, y - 137.0 * k, 46.0 * k, 1.0);
     canvas.glow(x, y - 158.0 * k, 44.0 * k, lamp, 0.6);
@@ -204,7 +312,14 @@ fn book(canvas: &mut Canvas, stage: &mut Stage, x: f32, y: f32, size: f32) {
             let t = row as f32 / 8.0;
             let (y0, reach) = (-14.0 - 41.0 * t, 96.0 - 20.0 * t);
             let end = reach * stage.rng.range(0.72, 1.0);
-            pen.curve((side * 13.0, y0 - 2.0), (side * 48.0, y0 - 11.0), (side * end, y0 - 1.0), 1.0, [0.05, 0.03, 0.02], 0.55);
+            pen.curve(
+                (side * 13.0, y0 - 2.0),
+                (side * 48.0, y0 - 11.0),
+                (side * end, y0 - 1.0),
+                1.0,
+                [0.05, 0.03, 0.02],
+                0.55,
+            );
         }
     }
     canvas.over(pen.layer());

@@ -14,6 +14,7 @@ pub fn mirror(canvas: &mut Canvas, stage: &Stage, calm: f32) {
     let palette = &stage.palette;
     let light = stage.light;
     let rough = 1.0 - calm;
+    let storm = stage.scene.weather.storm;
     canvas.shade(horizon as usize, HEIGHT, |x, y, _| {
         let d = ((y - horizon) / below).clamp(0.0, 1.0);
         let depth = 1.0 / (d + 0.035);
@@ -25,12 +26,20 @@ pub fn mirror(canvas: &mut Canvas, stage: &Stage, calm: f32) {
         let reach = (4.0 + 90.0 * d) * (0.18 + rough);
         let mx = x + ripple * reach * 0.55;
         let my = horizon - (y - horizon) * 0.92 - 2.0 + wave * reach * 1.3;
-        let reflection = source.sample(mx.clamp(0.0, WIDTH as f32 - 1.0), my.clamp(0.0, horizon - 2.0));
+        let reflection = source.sample(
+            mx.clamp(0.0, WIDTH as f32 - 1.0),
+            my.clamp(0.0, horizon - 2.0),
+        );
         let facing = smoothstep(-0.30, 0.35, wave);
         let deep = mix(palette.water, scale(palette.water, 0.35), d);
         let fresnel = lerp(0.86, 0.42, d.powf(0.7)) * (0.75 + 0.25 * facing);
         let mut colour = mix(deep, reflection, fresnel * lerp(1.0, 0.82, rough));
-        colour = scale(colour, lerp(1.0, 0.86 + 0.26 * facing, 0.4 + 0.6 * rough));
+        colour = scale(colour, lerp(1.0, 0.74 + 0.42 * facing, 0.3 + 0.7 * rough));
+        if rough > 0.5 {
+            let lace = fbm(u * 5.0 + swell * 2.0, v * 6.0, 3, seed ^ 0x0f0a);
+            let caps = smoothstep(0.60, 0.78, lace + wave * 0.35) * (rough - 0.5);
+            colour = mix(colour, foam_colour(stage), caps * (0.25 + 0.6 * storm));
+        }
         add(colour, palette.glow, glitter(stage, x, d, wave, light.x))
     });
 }
@@ -54,21 +63,27 @@ pub fn crest(stage: &Stage, t: f32, x: f32) -> f32 {
     let storm = stage.scene.weather.storm;
     let seed = (stage.scene.seed as u32) ^ ((t * 977.0) as u32);
     let wavelength = lerp(46.0, 390.0, t * t.sqrt());
-    let amplitude = lerp(1.5, 40.0 + 46.0 * storm, t * t) * if stage.scene.calm { 0.35 } else { 1.0 };
-    // Crests where smooth noise crosses its middle: narrow tops, round troughs, no even spacing.
+    let amplitude =
+        lerp(1.5, 40.0 + 46.0 * storm, t * t) * if stage.scene.calm { 0.35 } else { 1.0 };
+    // A rounded crest where smooth noise passes its middle: narrow tops, wide troughs, no even spacing.
     let u = x / wavelength + t * 57.0;
-    let fold = 1.0 - (2.0 * value(u, t * 31.0, seed) - 1.0).abs();
-    let sharp = fold * fold * (0.6 + 0.4 * fold);
+    let off = (2.0 * value(u, t * 31.0, seed) - 1.0) / 0.42;
+    let sharp = (-off * off).exp();
     let modulation = 0.35 + 0.9 * value(x / (wavelength * 1.7), t * 17.0, seed ^ 5);
     let chop = fbm(x / (wavelength * 0.18), t * 13.0, 4, seed ^ 9) - 0.5;
-    crest_base(stage, t) - amplitude * (sharp * modulation + 0.30 * chop)
+    crest_base(stage, t) - amplitude * (sharp * modulation + 0.22 * chop)
+}
+
+/// How far below its base the body of a crest is seen.
+fn depth_of(t: f32) -> f32 {
+    8.0 + 70.0 * t
 }
 
 pub fn crest_base(stage: &Stage, t: f32) -> f32 {
     stage.horizon + (HEIGHT as f32 * 1.03 - stage.horizon) * t.powf(1.55)
 }
 
-pub const CRESTS: usize = 20;
+pub const CRESTS: usize = 12;
 
 /// Paints the crests `from..to` of an open sea over what is there, far to near.
 pub fn swell(canvas: &mut Canvas, stage: &Stage, from: usize, to: usize) {
@@ -80,10 +95,10 @@ pub fn swell(canvas: &mut Canvas, stage: &Stage, from: usize, to: usize) {
         let line: Vec<f32> = (0..=WIDTH).map(|x| crest(stage, t, x as f32)).collect();
         let top = line.iter().copied().fold(f32::MAX, f32::min).max(0.0) as usize;
         let next = crest_base(stage, (index as f32 + 1.6) / CRESTS as f32);
-        let depth = (next - crest_base(stage, t)).max(6.0) + 26.0 * t;
+        let depth = (next - crest_base(stage, t)).max(6.0) + depth_of(t);
         let sky = palette.sky(0.25 + 0.5 * t);
-        // The next crest covers what is below it, give or take its height.
-        let bottom = if index + 1 == CRESTS { HEIGHT } else { (next + 12.0 + 40.0 * t) as usize };
+        // The crest's body fades into the broken mirror below it.
+        let bottom = (next + depth_of(t)) as usize;
         canvas.shade(top, bottom, |x, y, old| {
             let column = x as usize;
             let crest = line[column];
@@ -95,30 +110,58 @@ pub fn swell(canvas: &mut Canvas, stage: &Stage, from: usize, to: usize) {
             let down = ((y - crest) / depth).clamp(0.0, 1.0);
             let side = (stage.light.x - x).signum();
             let lit = smoothstep(-0.55, 0.75, slope * side) * (1.0 - 0.7 * down);
-            let streak = fbm(x / (22.0 + 60.0 * t), y / (5.0 + 9.0 * t) + slope * 2.0, 3, seed ^ index as u32) - 0.5;
-            let mut body = mix(mix(palette.water, sky, 0.42 * (1.0 - down)), scale(palette.water, 0.30), down * 0.9);
+            let streak = fbm(
+                x / (22.0 + 60.0 * t),
+                y / (5.0 + 9.0 * t) + slope * 2.0,
+                3,
+                seed ^ index as u32,
+            ) - 0.5;
+            let mut body = mix(
+                mix(palette.water, sky, 0.42 * (1.0 - down)),
+                scale(palette.water, 0.30),
+                down * 0.9,
+            );
             body = mix(palette.haze, body, smoothstep(0.0, 0.35, t));
             // Light through the thin crest.
             let through = (-(y - crest) / (5.0 + 15.0 * t)).exp();
-            body = add(body, mix(palette.glow, palette.water, 0.5), through * lit * 0.34 * (0.3 + 0.7 * stage.light.visible));
+            body = add(
+                body,
+                mix(palette.glow, palette.water, 0.5),
+                through * lit * 0.34 * (0.3 + 0.7 * stage.light.visible),
+            );
             body = scale(body, 1.0 + streak * 0.55);
-            let path = (-((x - stage.light.x) / (40.0 + 190.0 * t)).powi(2)).exp() * stage.light.visible;
-            body = add(body, palette.glow, path * smoothstep(0.05, 0.3, streak + 0.15 * lit) * 0.6 * (1.0 - 0.5 * t));
+            let path =
+                (-((x - stage.light.x) / (40.0 + 190.0 * t)).powi(2)).exp() * stage.light.visible;
+            body = add(
+                body,
+                palette.glow,
+                path * smoothstep(0.05, 0.3, streak + 0.15 * lit) * 0.6 * (1.0 - 0.5 * t),
+            );
             let foam = foam(x, y, crest, t, storm, streak, seed);
-            mix(old, mix(body, foam_colour(stage), foam), cover)
+            let solid = 1.0 - smoothstep(0.10, 0.95, down);
+            let painted = mix(body, foam_colour(stage), foam);
+            mix(old, painted, cover * solid * (0.35 + 0.55 * t))
         });
     }
 }
 
 fn foam_colour(stage: &Stage) -> Rgb {
     let base = mix(stage.palette.horizon, [0.9, 0.93, 0.95], 0.45);
-    scale(base, if stage.scene.time == Time::Night { 0.35 } else { 0.75 })
+    scale(
+        base,
+        if stage.scene.time == Time::Night {
+            0.35
+        } else {
+            0.75
+        },
+    )
 }
 
 fn foam(x: f32, y: f32, crest: f32, t: f32, storm: f32, streak: f32, seed: u32) -> f32 {
     let down = y - crest;
-    let lace = fbm(x / (9.0 + 14.0 * t), y / (4.0 + 7.0 * t), 3, seed ^ 0xf0a);
-    let tip = (-down / (1.5 + 7.0 * t)).exp() * smoothstep(0.46, 0.66, lace + 0.10 * storm);
-    let trail = storm * smoothstep(0.60, 0.78, lace + streak * 0.25) * (1.0 - (down / (90.0 * t + 12.0)).clamp(0.0, 1.0));
-    (tip * (0.22 + 0.6 * storm) + trail * 0.5).clamp(0.0, 0.9)
+    let lace = fbm(x / (16.0 + 30.0 * t), y / (3.0 + 5.0 * t), 4, seed ^ 0xf0a);
+    let tip = (-down / (1.2 + 6.0 * t)).exp() * smoothstep(0.44, 0.62, lace + 0.10 * storm);
+    let trail =
+        storm * smoothstep(0.56, 0.70, lace + streak * 0.3) * (-down / (8.0 + 34.0 * t)).exp();
+    (tip * (0.20 + 0.65 * storm) + trail * 0.55).clamp(0.0, 0.9)
 }

@@ -59,7 +59,12 @@ fn fog(canvas: &mut Canvas, stage: &Stage) {
     canvas.shade(0, HEIGHT, |x, y, old| {
         let band = (-((y - horizon - 10.0) / 170.0).powi(2)).exp();
         let wisp = fbm(x / 310.0, y / 90.0, 4, seed);
-        mix(old, colour, (amount * (0.06 + 0.66 * band) * smoothstep(0.12, 0.85, wisp + 0.25 * band)).clamp(0.0, 0.9))
+        mix(
+            old,
+            colour,
+            (amount * (0.06 + 0.66 * band) * smoothstep(0.12, 0.85, wisp + 0.25 * band))
+                .clamp(0.0, 0.9),
+        )
     });
 }
 
@@ -69,14 +74,26 @@ fn rain(canvas: &mut Canvas, stage: &mut Stage) {
         return;
     }
     let slant = stage.rng.range(-0.34, 0.34);
-    let tone = add(mix(stage.palette.horizon, [0.8, 0.85, 0.9], 0.5), stage.palette.glow, 0.05);
+    let tone = add(
+        mix(stage.palette.horizon, [0.8, 0.85, 0.9], 0.5),
+        stage.palette.glow,
+        0.05,
+    );
     let mut pen = Pen::new();
     pen.plain();
     for _ in 0..(620.0 * amount) as usize {
         let near = stage.rng.unit().powi(2);
         let length = 14.0 + 62.0 * near;
-        let (x, y) = (stage.rng.range(-60.0, WIDTH as f32 + 60.0), stage.rng.range(-40.0, HEIGHT as f32));
-        pen.line(&[(x, y), (x + slant * length, y + length)], 0.6 + 0.9 * near, tone, 0.07 + 0.17 * near);
+        let (x, y) = (
+            stage.rng.range(-60.0, WIDTH as f32 + 60.0),
+            stage.rng.range(-40.0, HEIGHT as f32),
+        );
+        pen.line(
+            &[(x, y), (x + slant * length, y + length)],
+            0.6 + 0.9 * near,
+            tone,
+            0.07 + 0.17 * near,
+        );
     }
     canvas.over(pen.layer());
 }
@@ -89,8 +106,17 @@ fn snow(canvas: &mut Canvas, stage: &mut Stage) {
     pen.plain();
     for _ in 0..760 {
         let near = stage.rng.unit().powi(4);
-        let (x, y) = (stage.rng.range(0.0, WIDTH as f32), stage.rng.range(0.0, HEIGHT as f32));
-        pen.soft(x, y, 1.3 + 11.0 * near, [0.92, 0.94, 1.0], 0.75 - 0.45 * near);
+        let (x, y) = (
+            stage.rng.range(0.0, WIDTH as f32),
+            stage.rng.range(0.0, HEIGHT as f32),
+        );
+        pen.soft(
+            x,
+            y,
+            1.3 + 11.0 * near,
+            [0.92, 0.94, 1.0],
+            0.75 - 0.45 * near,
+        );
     }
     canvas.over(pen.layer());
 }

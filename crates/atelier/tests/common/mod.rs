@@ -31,7 +31,9 @@ pub async fn start(platform: Option<&Platform>, change: impl FnOnce(&mut Options
         let count = AtomicU32::new(0);
         Registration {
             platform_url: platform.base.clone(),
-            token: Arc::new(move || format!("platform-token-{}", count.fetch_add(1, Ordering::Relaxed))),
+            token: Arc::new(move || {
+                format!("platform-token-{}", count.fetch_add(1, Ordering::Relaxed))
+            }),
             name: "test atelier".to_owned(),
         }
     });
@@ -40,8 +42,18 @@ pub async fn start(platform: Option<&Platform>, change: impl FnOnce(&mut Options
     let base = format!("http://{}", listener.local_addr().expect("an address"));
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(atelier::serve(listener, options, shutdown.clone()));
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client");
-    Atelier { base, client, shutdown, served, _dir: dir }
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(60))
+        .build()
+        .expect("a client");
+    Atelier {
+        base,
+        client,
+        shutdown,
+        served,
+        _dir: dir,
+    }
 }
 
 impl Atelier {
@@ -50,12 +62,29 @@ impl Atelier {
     }
 
     pub async fn submit(&self, key: &str, body: &Value) -> (u16, Value) {
-        let response = self.client.post(self.url("/api/tasks/submit")).header("idempotency-key", key).json(body).send().await.expect("answer");
-        (response.status().as_u16(), response.json().await.expect("json"))
+        let response = self
+            .client
+            .post(self.url("/api/tasks/submit"))
+            .header("idempotency-key", key)
+            .json(body)
+            .send()
+            .await
+            .expect("answer");
+        (
+            response.status().as_u16(),
+            response.json().await.expect("json"),
+        )
     }
 
     pub async fn task(&self, id: &str) -> Value {
-        self.client.get(self.url(&format!("/api/tasks/{id}"))).send().await.expect("answer").json().await.expect("json")
+        self.client
+            .get(self.url(&format!("/api/tasks/{id}")))
+            .send()
+            .await
+            .expect("answer")
+            .json()
+            .await
+            .expect("json")
     }
 
     pub async fn ended(&self, id: &str) -> Value {
@@ -72,7 +101,11 @@ impl Atelier {
 
     pub async fn stop(self) {
         self.shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(15), self.served).await.expect("in time").expect("no panic").expect("served");
+        tokio::time::timeout(Duration::from_secs(15), self.served)
+            .await
+            .expect("in time")
+            .expect("no panic")
+            .expect("served");
     }
 }
 
@@ -111,7 +144,10 @@ impl Platform {
         let seen = Arc::new(Seen::default());
         let app = Router::new()
             .route("/api/servers", post(register))
-            .route("/api/servers/{id}/heartbeat", post(async || StatusCode::NO_CONTENT))
+            .route(
+                "/api/servers/{id}/heartbeat",
+                post(async || StatusCode::NO_CONTENT),
+            )
             .route("/api/servers/{id}", delete(leave))
             .route("/api/task/{id}", put(result))
             .route("/assets/{id}", get(asset))
@@ -156,12 +192,19 @@ impl Platform {
 }
 
 async fn register(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {
-    if !headers.get("authorization").is_some_and(|v| v.as_bytes().starts_with(b"Bearer ")) {
+    if !headers
+        .get("authorization")
+        .is_some_and(|v| v.as_bytes().starts_with(b"Bearer "))
+    {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let body: Value = serde_json::from_slice(&body).expect("json");
     *seen.registered.lock().expect("lock") = Some(body);
-    (StatusCode::CREATED, axum::Json(json!({"id": "s_1", "state": "ONLINE"}))).into_response()
+    (
+        StatusCode::CREATED,
+        axum::Json(json!({"id": "s_1", "state": "ONLINE"})),
+    )
+        .into_response()
 }
 
 async fn leave(State(seen): State<Arc<Seen>>, Path(id): Path<String>) -> StatusCode {
@@ -169,9 +212,22 @@ async fn leave(State(seen): State<Arc<Seen>>, Path(id): Path<String>) -> StatusC
     StatusCode::NO_CONTENT
 }
 
-async fn result(State(seen): State<Arc<Seen>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let auth = headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    seen.results.lock().expect("lock").push((id, auth, serde_json::from_slice(&body).expect("json")));
+async fn result(
+    State(seen): State<Arc<Seen>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    let auth = headers
+        .get("authorization")
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    seen.results.lock().expect("lock").push((
+        id,
+        auth,
+        serde_json::from_slice(&body).expect("json"),
+    ));
     let left = seen.failures_left.load(Ordering::Relaxed);
     if left > 0 {
         seen.failures_left.store(left - 1, Ordering::Relaxed);
