@@ -13,15 +13,26 @@ pub const PROMPT_BYTES: usize = 64 * 1024;
 pub enum Step {
     Nothing,
     /// Insert a task, set `pendingTask`, `status: generating`, clear `error`.
-    Generate { kind: Kind, prompt: String, inputs: Vec<Input> },
+    Generate {
+        kind: Kind,
+        prompt: String,
+        inputs: Vec<Input>,
+    },
     /// Insert a description task, set `pendingTask`.
-    Describe { kind: Kind, inputs: Vec<Input> },
+    Describe {
+        kind: Kind,
+        inputs: Vec<Input>,
+    },
     /// `status: failed` with this error.
-    Fail { error: String },
+    Fail {
+        error: String,
+    },
     /// `status: fin`.
     Finish,
     /// Cancel this task, clear `pendingTask`.
-    Cancel { task: String },
+    Cancel {
+        task: String,
+    },
 }
 
 /// Decides about `node`. `resolve` is called only when its inputs matter.
@@ -50,14 +61,20 @@ fn generate(node: &NodeView, resolve: impl FnOnce() -> Inputs) -> Step {
     };
     match resolve() {
         Inputs::Waiting(_) => Step::Nothing,
-        Inputs::Failed(input) => Step::Fail { error: format!("input {input} failed") },
+        Inputs::Failed(input) => Step::Fail {
+            error: format!("input {input} failed"),
+        },
         Inputs::Ready(inputs) => {
             let prompt = prompt(node, &inputs);
             if prompt.len() > PROMPT_BYTES {
                 let error = format!("the prompt is longer than {PROMPT_BYTES} bytes");
                 return Step::Fail { error };
             }
-            Step::Generate { kind, prompt, inputs }
+            Step::Generate {
+                kind,
+                prompt,
+                inputs,
+            }
         }
     }
 }
@@ -78,7 +95,11 @@ fn describe(node: &NodeView) -> Step {
 
 /// `params.task` when it names a known kind, else what the type asks for.
 fn kind(node: &NodeView) -> Option<Kind> {
-    let named = node.params.get("task").and_then(|word| word.as_str()).and_then(Kind::parse);
+    let named = node
+        .params
+        .get("task")
+        .and_then(|word| word.as_str())
+        .and_then(Kind::parse);
     match node.node_type {
         NodeType::Image | NodeType::Video | NodeType::Script => {
             named.or_else(|| Kind::generation(node.node_type))
@@ -139,41 +160,109 @@ mod tests {
         let failed = || Inputs::Failed("i1".into());
         for (json, inputs, expected) in [
             (json!({"status":"pending"}), ready(), "generate image_gen"),
-            (json!({"status":"generating"}), ready(), "generate image_gen"),
-            (json!({"status":"pending","type":"video"}), ready(), "generate video_gen"),
-            (json!({"status":"pending","type":"script"}), ready(), "generate text_gen"),
-            (json!({"status":"pending","type":"prompt"}), ready(), "nothing"),
-            (json!({"status":"pending","type":"note"}), ready(), "nothing"),
-            (json!({"status":"pending","type":"group"}), ready(), "nothing"),
+            (
+                json!({"status":"generating"}),
+                ready(),
+                "generate image_gen",
+            ),
+            (
+                json!({"status":"pending","type":"video"}),
+                ready(),
+                "generate video_gen",
+            ),
+            (
+                json!({"status":"pending","type":"script"}),
+                ready(),
+                "generate text_gen",
+            ),
+            (
+                json!({"status":"pending","type":"prompt"}),
+                ready(),
+                "nothing",
+            ),
+            (
+                json!({"status":"pending","type":"note"}),
+                ready(),
+                "nothing",
+            ),
+            (
+                json!({"status":"pending","type":"group"}),
+                ready(),
+                "nothing",
+            ),
             (
                 json!({"status":"pending","type":"video","params":{"task":"assemble"}}),
                 ready(),
                 "generate assemble",
             ),
-            (json!({"status":"pending","params":{"task":"dance"}}), ready(), "generate image_gen"),
-            (json!({"status":"pending","params":{"task":7}}), ready(), "generate image_gen"),
+            (
+                json!({"status":"pending","params":{"task":"dance"}}),
+                ready(),
+                "generate image_gen",
+            ),
+            (
+                json!({"status":"pending","params":{"task":7}}),
+                ready(),
+                "generate image_gen",
+            ),
             (json!({"status":"pending"}), waiting(), "nothing"),
-            (json!({"status":"pending"}), failed(), "fail: input i1 failed"),
-            (json!({"status":"pending","error":"before"}), ready(), "generate image_gen"),
+            (
+                json!({"status":"pending"}),
+                failed(),
+                "fail: input i1 failed",
+            ),
+            (
+                json!({"status":"pending","error":"before"}),
+                ready(),
+                "generate image_gen",
+            ),
             (json!({"status":"pending","src":"/x"}), ready(), "nothing"),
-            (json!({"status":"pending","pendingTask":"t"}), ready(), "nothing"),
-            (json!({"status":"pending","deleted":true}), ready(), "nothing"),
+            (
+                json!({"status":"pending","pendingTask":"t"}),
+                ready(),
+                "nothing",
+            ),
+            (
+                json!({"status":"pending","deleted":true}),
+                ready(),
+                "nothing",
+            ),
             (
                 json!({"status":"generating","pendingTask":"t","deleted":true}),
                 ready(),
                 "cancel t",
             ),
-            (json!({"status":"completed","src":"/x"}), ready(), "describe image_desc"),
+            (
+                json!({"status":"completed","src":"/x"}),
+                ready(),
+                "describe image_desc",
+            ),
             (
                 json!({"status":"completed","src":"/x","type":"video"}),
                 ready(),
                 "describe video_desc",
             ),
-            (json!({"status":"completed","src":"/x","type":"note"}), ready(), "nothing"),
+            (
+                json!({"status":"completed","src":"/x","type":"note"}),
+                ready(),
+                "nothing",
+            ),
             (json!({"status":"completed"}), ready(), "nothing"),
-            (json!({"status":"completed","src":"/x","error":"no"}), ready(), "nothing"),
-            (json!({"status":"completed","src":"/x","pendingTask":"t"}), ready(), "nothing"),
-            (json!({"status":"completed","src":"/x","description":"d"}), ready(), "finish"),
+            (
+                json!({"status":"completed","src":"/x","error":"no"}),
+                ready(),
+                "nothing",
+            ),
+            (
+                json!({"status":"completed","src":"/x","pendingTask":"t"}),
+                ready(),
+                "nothing",
+            ),
+            (
+                json!({"status":"completed","src":"/x","description":"d"}),
+                ready(),
+                "finish",
+            ),
             (
                 json!({"status":"completed","src":"/x","description":"d","error":"old"}),
                 ready(),
@@ -183,7 +272,11 @@ mod tests {
             (json!({"status":"fin","src":"/x"}), ready(), "nothing"),
             (json!({"status":"failed"}), ready(), "nothing"),
         ] {
-            assert_eq!(word(&decide(&node(json.clone()), || inputs)), expected, "{json}");
+            assert_eq!(
+                word(&decide(&node(json.clone()), || inputs)),
+                expected,
+                "{json}"
+            );
         }
     }
 
@@ -201,7 +294,11 @@ mod tests {
         };
         for (own, inputs, expected) in [
             (json!("own"), vec![], "own"),
-            (json!("own"), vec![input("one"), asset.clone(), input("two")], "own\n\none\n\ntwo"),
+            (
+                json!("own"),
+                vec![input("one"), asset.clone(), input("two")],
+                "own\n\none\n\ntwo",
+            ),
             (json!(null), vec![asset.clone(), input("one")], "one"),
             (json!(null), vec![asset.clone()], ""),
         ] {

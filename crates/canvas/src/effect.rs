@@ -93,7 +93,10 @@ impl TaskEnd {
             fields.push(("progress", 1.0.into()));
         }
         write::set_task(document, &self.task_id, &fields)?;
-        let waiting = self.node.as_deref().and_then(|id| Canvas::of(document).node(id));
+        let waiting = self
+            .node
+            .as_deref()
+            .and_then(|id| Canvas::of(document).node(id));
         match waiting {
             Some(node) if node.pending_task.as_ref() == Some(&self.task_id) => {
                 write::set_node(document, &node.id, &self.node_fields(state, &node)).map(drop)
@@ -105,7 +108,10 @@ impl TaskEnd {
     /// The fields of the node that waited for this task.
     fn node_fields(&self, state: TaskState, node: &NodeView) -> Vec<Field> {
         let describes = self.kind.is_some_and(Kind::is_description);
-        let error = self.error.clone().unwrap_or_else(|| "the task failed".to_owned());
+        let error = self
+            .error
+            .clone()
+            .unwrap_or_else(|| "the task failed".to_owned());
         let mut fields: Vec<Field> = vec![("pendingTask", LoroValue::Null)];
         match state {
             TaskState::Finished if describes => {
@@ -123,7 +129,11 @@ impl TaskEnd {
                 put_text(&mut fields, "text", self.text.as_deref());
                 fields.push(("error", LoroValue::Null));
                 // A text has nothing to describe: it is done.
-                let done = if node.node_type.is_media() { Status::Completed } else { Status::Fin };
+                let done = if node.node_type.is_media() {
+                    Status::Completed
+                } else {
+                    Status::Fin
+                };
                 fields.push(("status", done.as_str().into()));
             }
             TaskState::Failed if describes => fields.push(("error", error.into())),
@@ -141,7 +151,10 @@ impl TaskEnd {
 }
 
 fn task_has_ended(document: &LoroDoc, task: &str) -> bool {
-    let entry = document.get_map("tasks").get(task).and_then(crate::view::Entry::of);
+    let entry = document
+        .get_map("tasks")
+        .get(task)
+        .and_then(crate::view::Entry::of);
     let state = entry.and_then(|entry| entry.string("state"));
     match state.as_deref().and_then(TaskState::parse) {
         Some(TaskState::Finished | TaskState::Failed | TaskState::Cancelled) => true,

@@ -45,7 +45,11 @@ pub fn media_json(inputs: &[Input]) -> String {
                 InputAsset::Url(url) => (None, Some(url.as_str())),
                 InputAsset::Text(_) => return None,
             };
-            Some(Media { role: input.role, asset, url })
+            Some(Media {
+                role: input.role,
+                asset,
+                url,
+            })
         })
         .collect();
     serde_json::to_string(&media).unwrap_or_else(|_| "[]".to_owned())
@@ -98,7 +102,11 @@ fn carried(node: &NodeView) -> Option<Input> {
         NodeType::Video => ("video", media(node)?),
         NodeType::Note | NodeType::Group => return None,
     };
-    Some(Input { role, node: node.id.clone(), asset })
+    Some(Input {
+        role,
+        node: node.id.clone(),
+        asset,
+    })
 }
 
 fn text(text: Option<&String>) -> Option<InputAsset> {
@@ -164,22 +172,54 @@ mod tests {
         use Status::*;
         let idle = |node_type| node("s", node_type, Idle);
         for (source, expected) in [
-            (with(idle(Image), Some(&asset), None), format!("ready image asset {id}")),
-            (with(idle(Video), Some("http://x/y.mp4"), None), "ready video url http://x/y.mp4".into()),
-            (with(idle(Image), Some("/assets/../x"), None), "ready image url /assets/../x".into()),
-            (with(idle(Prompt), None, Some("hello")), "ready text text hello".into()),
-            (with(idle(Script), None, Some("INT.")), "ready text text INT.".into()),
+            (
+                with(idle(Image), Some(&asset), None),
+                format!("ready image asset {id}"),
+            ),
+            (
+                with(idle(Video), Some("http://x/y.mp4"), None),
+                "ready video url http://x/y.mp4".into(),
+            ),
+            (
+                with(idle(Image), Some("/assets/../x"), None),
+                "ready image url /assets/../x".into(),
+            ),
+            (
+                with(idle(Prompt), None, Some("hello")),
+                "ready text text hello".into(),
+            ),
+            (
+                with(idle(Script), None, Some("INT.")),
+                "ready text text INT.".into(),
+            ),
             (with(idle(Note), None, Some("hello")), "ready".into()),
             (Some(idle(Image)), "ready".into()),
             (Some(node("s", Image, Pending)), "waiting s".into()),
             (Some(node("s", Script, Generating)), "waiting s".into()),
-            (with(node("s", Script, Pending), None, Some("old")), "waiting s".into()),
+            (
+                with(node("s", Script, Pending), None, Some("old")),
+                "waiting s".into(),
+            ),
             (Some(node("s", Video, Failed)), "failed s".into()),
-            (with(node("s", Image, Failed), Some(&asset), None), format!("ready image asset {id}")),
-            (Some(NodeView { deleted: true, ..node("s", Image, Pending) }), "ready".into()),
+            (
+                with(node("s", Image, Failed), Some(&asset), None),
+                format!("ready image asset {id}"),
+            ),
+            (
+                Some(NodeView {
+                    deleted: true,
+                    ..node("s", Image, Pending)
+                }),
+                "ready".into(),
+            ),
             (None, "ready".into()),
         ] {
-            let edge = EdgeView { id: "e".into(), source: "s".into(), target: "n".into(), order: 0.0 };
+            let edge = EdgeView {
+                id: "e".into(),
+                source: "s".into(),
+                target: "n".into(),
+                order: 0.0,
+            };
             let found = match resolve("n", &[edge], |_| source.clone()) {
                 Inputs::Waiting(node) => format!("waiting {node}"),
                 Inputs::Failed(node) => format!("failed {node}"),
@@ -198,14 +238,26 @@ mod tests {
 
     #[test]
     fn tk1_a_node_is_no_input_of_itself() {
-        let edge = EdgeView { id: "e".into(), source: "n".into(), target: "n".into(), order: 0.0 };
+        let edge = EdgeView {
+            id: "e".into(),
+            source: "n".into(),
+            target: "n".into(),
+            order: 0.0,
+        };
         let asks = node("n", NodeType::Image, Status::Pending);
-        assert_eq!(resolve("n", &[edge], |_| Some(asks.clone())), Inputs::Ready(Vec::new()));
+        assert_eq!(
+            resolve("n", &[edge], |_| Some(asks.clone())),
+            Inputs::Ready(Vec::new())
+        );
     }
 
     #[test]
     fn tk1_media_of_inputs_as_tasks_store_them() {
-        let input = |role, asset| Input { role, node: "n".into(), asset };
+        let input = |role, asset| Input {
+            role,
+            node: "n".into(),
+            asset,
+        };
         let inputs = [
             input("image", InputAsset::Asset("a1".into())),
             input("text", InputAsset::Text("hello".into())),

@@ -32,9 +32,16 @@ pub fn plan(document: &LoroDoc) -> Plan {
     } else {
         HashMap::new()
     };
-    let mut planner = Planner { canvas, incoming, failed: HashSet::new() };
+    let mut planner = Planner {
+        canvas,
+        incoming,
+        failed: HashSet::new(),
+    };
     let mut left = candidates;
-    let mut plan = Plan { steps: Vec::new(), is_complete: true };
+    let mut plan = Plan {
+        steps: Vec::new(),
+        is_complete: true,
+    };
     loop {
         let failed_before = planner.failed.len();
         let mut nothing = Vec::new();

@@ -53,9 +53,10 @@ pub fn value_to_json(value: &LoroValue, depth: usize) -> Value {
         LoroValue::Double(value) => number(*value),
         LoroValue::I64(value) => Value::from(*value),
         LoroValue::String(value) => Value::String(value.to_string()),
-        LoroValue::List(items) => {
-            items.iter().map(|item| value_to_json(item, depth - 1)).collect()
-        }
+        LoroValue::List(items) => items
+            .iter()
+            .map(|item| value_to_json(item, depth - 1))
+            .collect(),
         LoroValue::Map(map) => Value::Object(
             map.iter()
                 .map(|(key, item)| (key.to_string(), value_to_json(item, depth - 1)))

@@ -70,7 +70,10 @@ impl Entry {
         (!text.is_empty()).then_some(text)
     }
     fn flag(&self, key: &str) -> bool {
-        matches!(self.get(key), Some(ValueOrContainer::Value(LoroValue::Bool(true))))
+        matches!(
+            self.get(key),
+            Some(ValueOrContainer::Value(LoroValue::Bool(true)))
+        )
     }
     fn number(&self, key: &str) -> Option<f64> {
         match self.get(key)? {
@@ -80,7 +83,9 @@ impl Entry {
         }
     }
     fn status(&self) -> Status {
-        self.string("status").and_then(|word| Status::parse(&word)).unwrap_or(Status::Idle)
+        self.string("status")
+            .and_then(|word| Status::parse(&word))
+            .unwrap_or(Status::Idle)
     }
     /// `params` as an object, also when it was stored as JSON text.
     fn params(&self) -> Map<String, Value> {
@@ -133,7 +138,10 @@ impl Canvas {
     /// The document must be at the version that is to be read: a detached document shows the
     /// version of its last checkout.
     pub fn of(document: &LoroDoc) -> Self {
-        Self { nodes: document.get_map("nodes"), edges: document.get_map("edges") }
+        Self {
+            nodes: document.get_map("nodes"),
+            edges: document.get_map("edges"),
+        }
     }
     pub fn node(&self, id: &str) -> Option<NodeView> {
         Entry::of(self.nodes.get(id)?)?.node(id)
@@ -185,8 +193,12 @@ mod tests {
             nodes.insert("number", 5).unwrap();
             nodes.insert("null", LoroValue::Null).unwrap();
             nodes.insert("list", vec![LoroValue::from(1)]).unwrap();
-            nodes.insert_container("text", loro::LoroText::new()).unwrap();
-            nodes.insert_container("movable", loro::LoroMovableList::new()).unwrap();
+            nodes
+                .insert_container("text", loro::LoroText::new())
+                .unwrap();
+            nodes
+                .insert_container("movable", loro::LoroMovableList::new())
+                .unwrap();
             let untyped = nodes.ensure_mergeable_map("untyped").unwrap();
             untyped.insert("status", "pending").unwrap();
             let odd = nodes.ensure_mergeable_map("odd").unwrap();
@@ -201,11 +213,16 @@ mod tests {
             half.insert("source", "a").unwrap();
         });
         let canvas = Canvas::of(&document);
-        for id in ["number", "null", "list", "text", "movable", "untyped", "missing"] {
+        for id in [
+            "number", "null", "list", "text", "movable", "untyped", "missing",
+        ] {
             assert_eq!(canvas.node(id), None, "{id}");
         }
         let odd = canvas.node("odd").unwrap();
-        assert_eq!((odd.status, odd.prompt, odd.src), (Status::Idle, None, None));
+        assert_eq!(
+            (odd.status, odd.prompt, odd.src),
+            (Status::Idle, None, None)
+        );
         assert!(odd.params.is_empty() && !odd.deleted);
         assert!(canvas.nodes_to_look_at().is_empty());
         assert!(canvas.incoming().is_empty());
@@ -226,7 +243,13 @@ mod tests {
             nodes.insert("value", value).unwrap();
         });
         let found = Canvas::of(&document).nodes_to_look_at();
-        assert_eq!(found.iter().map(|node| node.id.as_str()).collect::<Vec<_>>(), ["map", "value"]);
+        assert_eq!(
+            found
+                .iter()
+                .map(|node| node.id.as_str())
+                .collect::<Vec<_>>(),
+            ["map", "value"]
+        );
         for node in &found {
             assert_eq!(node.params["width"], json!(1280), "{}", node.id);
         }

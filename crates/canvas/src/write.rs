@@ -20,7 +20,11 @@ pub fn set_node(
         // A client wrote the node as one plain value: it can only be replaced whole.
         Some(Entry::Value(value)) => {
             let mut merged = (*value).clone();
-            merged.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+            merged.extend(
+                fields
+                    .iter()
+                    .map(|(key, value)| ((*key).to_owned(), value.clone())),
+            );
             nodes.insert(id, LoroValue::Map(LoroMapValue::from(merged)))?;
             Ok(true)
         }

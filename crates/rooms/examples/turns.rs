@@ -43,8 +43,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &[],
     ))?;
     let writers: Vec<LoroDoc> = (0..WRITERS).map(|_| LoroDoc::new()).collect();
-    let grant =
-        Grant { sub: "alice".into(), permission: Permission::Write, expires_at_ms: i64::MAX };
+    let grant = Grant {
+        sub: "alice".into(),
+        permission: Permission::Write,
+        expires_at_ms: i64::MAX,
+    };
     let session = Session { grant, epoch: 1 }.encode();
     let (warm, clock) = (Warm::default(), Clock(Cell::new(0)));
     let (mut seen, mut took, mut processing) = (1, Vec::new(), Vec::new());
@@ -61,10 +64,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 updates: vec![edit(writer, (at * 7 + turn) % 200, turn)],
             })
             .collect();
-        let room = RoomTurn { room: "p1".into(), seen, inputs };
+        let room = RoomTurn {
+            room: "p1".into(),
+            seen,
+            inputs,
+        };
         let body = TurnRequest { rooms: vec![room] }.encode();
         let started = cpu();
-        let answer = block_on(rooms::turn(&database, &warm, &clock, TurnRequest::decode(&body)?))?;
+        let answer = block_on(rooms::turn(
+            &database,
+            &warm,
+            &clock,
+            TurnRequest::decode(&body)?,
+        ))?;
         let bytes = answer.encode();
         took.push(cpu() - started);
         assert!(!bytes.is_empty());
@@ -99,7 +111,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn cpu() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0);
+    let nanoseconds = text
+        .split(' ')
+        .next()
+        .and_then(|field| field.parse().ok())
+        .unwrap_or(0);
     Duration::from_nanos(nanoseconds)
 }
 
@@ -111,5 +127,7 @@ fn edit(writer: &LoroDoc, node: usize, turn: usize) -> Vec<u8> {
         let _ = map.insert("x", turn as f64);
     }
     writer.commit();
-    writer.export(ExportMode::updates(&before)).unwrap_or_default()
+    writer
+        .export(ExportMode::updates(&before))
+        .unwrap_or_default()
 }

@@ -23,7 +23,9 @@ pub struct Budget {
 
 impl Budget {
     pub fn new() -> Self {
-        Self { left: limits::TURN_BYTES - OVERHEAD_BYTES }
+        Self {
+            left: limits::TURN_BYTES - OVERHEAD_BYTES,
+        }
     }
     /// Reserves what must go out.
     pub fn spend(&mut self, bytes: usize) {
@@ -62,24 +64,47 @@ pub fn joined(
     let bytes = version.len() + updates.iter().map(Vec::len).sum::<usize>();
     if budget.take(bytes) {
         let permission = grant.permission;
-        let session = Session { grant, epoch: room.epoch }.encode();
-        return Ok(Output::Joined { connection, permission, version, session, backfill: updates });
+        let session = Session {
+            grant,
+            epoch: room.epoch,
+        }
+        .encode();
+        return Ok(Output::Joined {
+            connection,
+            permission,
+            version,
+            session,
+            backfill: updates,
+        });
     }
     if Budget::can_ever_hold(bytes) {
         let reason = "too many joins at once".to_owned();
-        return Ok(Output::Close { connection, code: TRY_AGAIN, reason });
+        return Ok(Output::Close {
+            connection,
+            code: TRY_AGAIN,
+            reason,
+        });
     }
     let message = "the room is too large to be sent whole".to_owned();
     Ok(join_error(connection, JoinErrorCode::Application, message))
 }
 
 pub fn join_error(connection: ConnectionId, code: JoinErrorCode, message: String) -> Output {
-    Output::JoinError { connection, code: code.as_u8(), message, version: None }
+    Output::JoinError {
+        connection,
+        code: code.as_u8(),
+        message,
+        version: None,
+    }
 }
 
 /// The answer to every join that is not allowed: it does not tell whether the room exists.
 pub fn not_found(connection: ConnectionId) -> Output {
-    join_error(connection, JoinErrorCode::AuthFailed, "not found".to_owned())
+    join_error(
+        connection,
+        JoinErrorCode::AuthFailed,
+        "not found".to_owned(),
+    )
 }
 
 /// The room of this connection is gone.
@@ -92,7 +117,11 @@ pub fn evicted(connection: ConnectionId) -> Output {
 }
 
 pub fn ack(connection: ConnectionId, batch: BatchId, status: AckStatus) -> Output {
-    Output::Ack { connection, batch, status: status.as_u8() }
+    Output::Ack {
+        connection,
+        batch,
+        status: status.as_u8(),
+    }
 }
 
 /// How a refused update is acked; `None` for those that are not refused.

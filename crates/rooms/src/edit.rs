@@ -39,12 +39,18 @@ pub async fn lock<'w, 'd, D: Database>(
     name: &str,
 ) -> Result<Option<Locked<'w, 'd, D>>, RoomsError> {
     for _ in 0..ATTEMPTS {
-        let Some(head) = log::head(database, name).await? else { return Ok(None) };
+        let Some(head) = log::head(database, name).await? else {
+            return Ok(None);
+        };
         let open = load::open(database, warm, environment, &head).await?;
         let transaction = begin(database).await?;
         match log::head(&transaction, name).await? {
             Some(now) if now.epoch == open.room.epoch && now.head_seq == open.room.seq => {
-                return Ok(Some(Locked { open, transaction, head: now }));
+                return Ok(Some(Locked {
+                    open,
+                    transaction,
+                    head: now,
+                }));
             }
             Some(_) | None => {
                 transaction.rollback().await?;
@@ -58,14 +64,20 @@ pub async fn lock<'w, 'd, D: Database>(
 impl<D: Database> Locked<'_, '_, D> {
     /// Appends an update of the server that the room already holds.
     pub async fn append(&mut self, bytes: Vec<u8>, now_ms: i64) -> Result<(), RoomsError> {
-        let entry = NewEntry { bytes, actor: ACTOR.to_owned() };
+        let entry = NewEntry {
+            bytes,
+            actor: ACTOR.to_owned(),
+        };
         let append = Append {
             room: &self.head.room,
             epoch: self.head.epoch,
             head_seq: self.head.head_seq,
             entries: &[entry],
         };
-        if !log::append(&self.transaction, &[append], now_ms).await?.is_empty() {
+        if !log::append(&self.transaction, &[append], now_ms)
+            .await?
+            .is_empty()
+        {
             return Err(RoomsError::Contended);
         }
         self.head.head_seq += 1;
@@ -74,7 +86,11 @@ impl<D: Database> Locked<'_, '_, D> {
 
     /// Commits, puts the room back and returns the head.
     pub async fn commit(self) -> Result<i64, RoomsError> {
-        let Self { mut open, transaction, head } = self;
+        let Self {
+            mut open,
+            transaction,
+            head,
+        } = self;
         transaction.commit().await?;
         open.room.seq = head.head_seq;
         open.keep();
@@ -83,7 +99,11 @@ impl<D: Database> Locked<'_, '_, D> {
 
     /// Ends without a change.
     pub async fn leave(self) -> Result<i64, RoomsError> {
-        let Self { open, transaction, head } = self;
+        let Self {
+            open,
+            transaction,
+            head,
+        } = self;
         transaction.rollback().await?;
         open.keep();
         Ok(head.head_seq)
@@ -99,15 +119,24 @@ pub async fn apply_effect(
     effect: &Effect,
 ) -> Result<Applied, RoomsError> {
     let Some(mut locked) = lock(database, warm, environment, room).await? else {
-        return Ok(Applied { changed: false, head_seq: 0 });
+        return Ok(Applied {
+            changed: false,
+            head_seq: 0,
+        });
     };
     let update = locked.open.room.edit(|document| effect.write(document))?;
     let Some(update) = update else {
         let head_seq = locked.leave().await?;
-        return Ok(Applied { changed: false, head_seq });
+        return Ok(Applied {
+            changed: false,
+            head_seq,
+        });
     };
     locked.append(update, environment.now_ms()).await?;
-    Ok(Applied { changed: true, head_seq: locked.commit().await? })
+    Ok(Applied {
+        changed: true,
+        head_seq: locked.commit().await?,
+    })
 }
 
 /// The document of a room as JSON; `None` when there is no such project.
@@ -117,7 +146,9 @@ pub async fn document_json(
     environment: &impl Environment,
     room: &str,
 ) -> Result<Option<Value>, RoomsError> {
-    let Some(head) = log::head(database, room).await? else { return Ok(None) };
+    let Some(head) = log::head(database, room).await? else {
+        return Ok(None);
+    };
     let mut open = load::open(database, warm, environment, &head).await?;
     let json = open.room.at_latest(canvas::json::to_json)?;
     open.keep();

@@ -38,7 +38,9 @@ pub async fn process(
 ) -> Result<Option<Processed>, RoomsError> {
     let mut processed = Processed::default();
     for _ in 0..PASSES {
-        let Some(pass) = pass(database, warm, environment, room).await? else { return Ok(None) };
+        let Some(pass) = pass(database, warm, environment, room).await? else {
+            return Ok(None);
+        };
         processed.head_seq = pass.processed.head_seq;
         processed.tasks += pass.processed.tasks;
         processed.changed |= pass.processed.changed;
@@ -60,9 +62,15 @@ async fn pass(
     environment: &impl Environment,
     room: &str,
 ) -> Result<Option<Pass>, RoomsError> {
-    let Some(head) = log::head(database, room).await? else { return Ok(None) };
+    let Some(head) = log::head(database, room).await? else {
+        return Ok(None);
+    };
     let idle = |head_seq| Pass {
-        processed: Processed { head_seq, tasks: 0, changed: false },
+        processed: Processed {
+            head_seq,
+            tasks: 0,
+            changed: false,
+        },
         is_complete: true,
     };
     if head.processed_seq >= head.head_seq {
@@ -88,7 +96,9 @@ async fn pass(
     let now_ms = environment.now_ms();
     let tasks = Tasks::insert(&locked, environment, &plan.steps, now_ms).await?;
     let update = locked.open.room.edit(|document| {
-        plan.steps.iter().try_for_each(|(node, step)| tasks.write(document, node, step, now_ms))
+        plan.steps
+            .iter()
+            .try_for_each(|(node, step)| tasks.write(document, node, step, now_ms))
     })?;
     let changed = update.is_some();
     if let Some(update) = update {
@@ -98,8 +108,15 @@ async fn pass(
         log::mark_processed(&locked.transaction, room, locked.head.head_seq).await?;
     }
     let head_seq = locked.commit().await?;
-    let processed = Processed { head_seq, tasks: tasks.inserted, changed };
-    Ok(Some(Pass { processed, is_complete: plan.is_complete }))
+    let processed = Processed {
+        head_seq,
+        tasks: tasks.inserted,
+        changed,
+    };
+    Ok(Some(Pass {
+        processed,
+        is_complete: plan.is_complete,
+    }))
 }
 
 /// The tasks of a plan, by node and kind.
@@ -129,7 +146,11 @@ impl Tasks {
         let mut cancelled: Vec<&str> = Vec::new();
         for (node, step) in steps {
             match step {
-                Step::Generate { kind, prompt, inputs } => {
+                Step::Generate {
+                    kind,
+                    prompt,
+                    inputs,
+                } => {
                     wanted.push((new_task(environment, node, *kind, prompt, inputs), *kind));
                 }
                 Step::Describe { kind, inputs } => {
@@ -139,7 +160,11 @@ impl Tasks {
                 Step::Nothing | Step::Fail { .. } | Step::Finish => {}
             }
         }
-        let mut tasks = Self { by_node: HashMap::new(), cancelled: Vec::new(), inserted: 0 };
+        let mut tasks = Self {
+            by_node: HashMap::new(),
+            cancelled: Vec::new(),
+            inserted: 0,
+        };
         if !cancelled.is_empty() {
             tasks.cancelled = log::cancel_tasks(transaction, room, &cancelled, now_ms).await?;
         }
@@ -148,21 +173,26 @@ impl Tasks {
         }
         let rows: Vec<NewTask> = wanted.iter().map(|(task, _)| task.clone()).collect();
         let tenant = &locked.head.tenant;
-        let inserted =
-            log::insert_tasks(transaction, room, tenant, &rows, ACTOR, now_ms).await?;
+        let inserted = log::insert_tasks(transaction, room, tenant, &rows, ACTOR, now_ms).await?;
         tasks.inserted = inserted.len();
         if inserted.len() < wanted.len() {
             let nodes: Vec<&str> = rows.iter().map(|task| task.node.as_str()).collect();
             for live in log::live_tasks(transaction, room, &nodes).await? {
                 if let Some(kind) = Kind::parse(&live.kind) {
-                    let task = Task { id: live.id, is_new: false };
+                    let task = Task {
+                        id: live.id,
+                        is_new: false,
+                    };
                     tasks.by_node.insert((live.node, kind), task);
                 }
             }
         }
         for (task, kind) in wanted {
             if inserted.contains(&task.id) {
-                let new = Task { id: task.id, is_new: true };
+                let new = Task {
+                    id: task.id,
+                    is_new: true,
+                };
                 tasks.by_node.insert((task.node, kind), new);
             }
         }
@@ -177,13 +207,14 @@ impl Tasks {
         step: &Step,
         now_ms: i64,
     ) -> Result<(), LoroError> {
-        let set = |fields: &[(&str, LoroValue)]| {
-            write::set_node(document, &node.id, fields).map(drop)
-        };
+        let set =
+            |fields: &[(&str, LoroValue)]| write::set_node(document, &node.id, fields).map(drop);
         match step {
             Step::Nothing => Ok(()),
             Step::Generate { kind, .. } => {
-                let Some(id) = self.announce(document, node, *kind)? else { return Ok(()) };
+                let Some(id) = self.announce(document, node, *kind)? else {
+                    return Ok(());
+                };
                 set(&[
                     ("pendingTask", id.into()),
                     ("status", Status::Generating.as_str().into()),
@@ -191,7 +222,9 @@ impl Tasks {
                 ])
             }
             Step::Describe { kind, .. } => {
-                let Some(id) = self.announce(document, node, *kind)? else { return Ok(()) };
+                let Some(id) = self.announce(document, node, *kind)? else {
+                    return Ok(());
+                };
                 set(&[("pendingTask", id.into())])
             }
             Step::Fail { error } => set(&[
@@ -201,10 +234,14 @@ impl Tasks {
             Step::Finish => set(&[("status", Status::Fin.as_str().into())]),
             Step::Cancel { task } => {
                 if self.cancelled.contains(task) {
-                    write::set_task(document, task, &[
-                        ("state", TaskState::Cancelled.as_str().into()),
-                        ("endedAt", (now_ms as f64).into()),
-                    ])?;
+                    write::set_task(
+                        document,
+                        task,
+                        &[
+                            ("state", TaskState::Cancelled.as_str().into()),
+                            ("endedAt", (now_ms as f64).into()),
+                        ],
+                    )?;
                 }
                 set(&[("pendingTask", LoroValue::Null)])
             }
@@ -218,13 +255,19 @@ impl Tasks {
         node: &NodeView,
         kind: Kind,
     ) -> Result<Option<&str>, LoroError> {
-        let Some(task) = self.by_node.get(&(node.id.clone(), kind)) else { return Ok(None) };
+        let Some(task) = self.by_node.get(&(node.id.clone(), kind)) else {
+            return Ok(None);
+        };
         if task.is_new {
-            write::set_task(document, &task.id, &[
-                ("node", node.id.as_str().into()),
-                ("kind", kind.as_str().into()),
-                ("state", TaskState::Waiting.as_str().into()),
-            ])?;
+            write::set_task(
+                document,
+                &task.id,
+                &[
+                    ("node", node.id.as_str().into()),
+                    ("kind", kind.as_str().into()),
+                    ("state", TaskState::Waiting.as_str().into()),
+                ],
+            )?;
         }
         Ok(Some(&task.id))
     }

@@ -174,7 +174,10 @@ impl Room {
             }
         }
         updates.extend(self.pending_updates()?);
-        Ok(Backfill { version: own.encode(), updates })
+        Ok(Backfill {
+            version: own.encode(),
+            updates,
+        })
     }
 
     /// The kept snapshot and what came after it; a fresh snapshot when that is more than half of it.

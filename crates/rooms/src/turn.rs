@@ -43,8 +43,17 @@ struct Active<'a> {
 
 /// What an input comes to, before it is known to be committed.
 enum Planned {
-    Join { connection: ConnectionId, grant: Grant, version: VersionVector },
-    Batch { connection: ConnectionId, batch: BatchId, status: AckStatus, accepted: usize },
+    Join {
+        connection: ConnectionId,
+        grant: Grant,
+        version: VersionVector,
+    },
+    Batch {
+        connection: ConnectionId,
+        batch: BatchId,
+        status: AckStatus,
+        accepted: usize,
+    },
     Output(Output),
 }
 
@@ -96,7 +105,13 @@ async fn start<'a>(
             }
             Some(_) | None => None,
         };
-        rooms.push(Active { turn, head, open, accepted: Vec::new(), planned: Vec::new() });
+        rooms.push(Active {
+            turn,
+            head,
+            open,
+            accepted: Vec::new(),
+            planned: Vec::new(),
+        });
     }
     Ok(rooms)
 }
@@ -140,7 +155,10 @@ async fn commit(
         }
         let conflicts: Vec<String> = conflicts.into_iter().map(str::to_owned).collect();
         transaction.rollback().await?;
-        for room in rooms.iter_mut().filter(|room| conflicts.contains(&room.turn.room)) {
+        for room in rooms
+            .iter_mut()
+            .filter(|room| conflicts.contains(&room.turn.room))
+        {
             follow(database, room).await?;
         }
     }
@@ -149,7 +167,9 @@ async fn commit(
 
 /// Brings a room whose head was moved by another up to it.
 async fn follow(database: &impl Database, active: &mut Active<'_>) -> Result<(), RoomsError> {
-    let Some(mut open) = active.open.take() else { return Ok(()) };
+    let Some(mut open) = active.open.take() else {
+        return Ok(());
+    };
     let head = log::head(database, &active.turn.room).await?;
     match head {
         Some(head) if head.epoch == open.room.epoch => {
@@ -182,9 +202,7 @@ async fn finish(
     let base_seq = active.base_seq();
     let mut outputs = Vec::new();
     let caught_up = match &active.head {
-        Some(head) => {
-            catchup::broadcast(database, head, &active.turn, base_seq, budget).await?
-        }
+        Some(head) => catchup::broadcast(database, head, &active.turn, base_seq, budget).await?,
         None => catchup::CaughtUp::nothing(active.turn.seen),
     };
     outputs.extend(caught_up.output);
@@ -193,15 +211,30 @@ async fn finish(
     for planned in active.planned {
         match planned {
             Planned::Output(output) => outputs.push(output),
-            Planned::Batch { connection, batch, status, accepted: count } => {
+            Planned::Batch {
+                connection,
+                batch,
+                status,
+                accepted: count,
+            } => {
                 outputs.push(answer::ack(connection, batch, status));
-                let updates: Vec<Vec<u8>> =
-                    accepted.by_ref().take(count).map(|entry| entry.bytes).collect();
+                let updates: Vec<Vec<u8>> = accepted
+                    .by_ref()
+                    .take(count)
+                    .map(|entry| entry.bytes)
+                    .collect();
                 if !updates.is_empty() {
-                    outputs.push(Output::Broadcast { except: Some(connection), updates });
+                    outputs.push(Output::Broadcast {
+                        except: Some(connection),
+                        updates,
+                    });
                 }
             }
-            Planned::Join { connection, grant, version } => {
+            Planned::Join {
+                connection,
+                grant,
+                version,
+            } => {
                 if let Some(open) = &mut active.open {
                     let room = &mut open.room;
                     outputs.push(answer::joined(room, connection, grant, &version, budget)?);
@@ -220,7 +253,20 @@ async fn finish(
         }
         open.keep();
     }
-    let head = if caught_up.is_whole { wire_head(base_seq + appended) } else { caught_up.head };
-    let head = if active.head.is_some() { head } else { active.turn.seen };
-    Ok(RoomAnswer { room: active.turn.room, head, wake_after_ms, outputs })
+    let head = if caught_up.is_whole {
+        wire_head(base_seq + appended)
+    } else {
+        caught_up.head
+    };
+    let head = if active.head.is_some() {
+        head
+    } else {
+        active.turn.seen
+    };
+    Ok(RoomAnswer {
+        room: active.turn.room,
+        head,
+        wake_after_ms,
+        outputs,
+    })
 }

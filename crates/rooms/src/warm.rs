@@ -25,7 +25,11 @@ struct Slots {
 enum Slot {
     /// Somebody uses it.
     Taken,
-    Idle { room: Box<Room>, bytes: usize, used: u64 },
+    Idle {
+        room: Box<Room>,
+        bytes: usize,
+        used: u64,
+    },
 }
 
 /// The answer of [`Warm::take`].
@@ -51,7 +55,10 @@ impl Default for Warm {
 
 impl Warm {
     pub fn new(budget_bytes: usize) -> Self {
-        Self { budget_bytes, slots: RefCell::default() }
+        Self {
+            budget_bytes,
+            slots: RefCell::default(),
+        }
     }
 
     pub fn take(&self, name: &str) -> Taken<'_> {
@@ -64,7 +71,11 @@ impl Warm {
             }
             None => None,
         };
-        let lease = Lease { warm: self, name: name.to_owned(), is_owner: true };
+        let lease = Lease {
+            warm: self,
+            name: name.to_owned(),
+            is_owner: true,
+        };
         match room {
             Some(room) => Taken::Warm(lease, room),
             None => Taken::Cold(lease),
@@ -73,13 +84,21 @@ impl Warm {
 
     /// For a copy beside a busy room; it is never kept.
     pub fn beside(&self, name: &str) -> Lease<'_> {
-        Lease { warm: self, name: name.to_owned(), is_owner: false }
+        Lease {
+            warm: self,
+            name: name.to_owned(),
+            is_owner: false,
+        }
     }
 
     /// Rooms that are kept now.
     pub fn len(&self) -> usize {
         let slots = self.slots.borrow();
-        slots.rooms.values().filter(|slot| matches!(slot, Slot::Idle { .. })).count()
+        slots
+            .rooms
+            .values()
+            .filter(|slot| matches!(slot, Slot::Idle { .. }))
+            .count()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -92,7 +111,11 @@ impl Slots {
         let bytes = room.memory();
         self.uses += 1;
         self.bytes += bytes;
-        let slot = Slot::Idle { room, bytes, used: self.uses };
+        let slot = Slot::Idle {
+            room,
+            bytes,
+            used: self.uses,
+        };
         self.rooms.insert(name.to_owned(), slot);
         while self.bytes > budget_bytes {
             let oldest = self
@@ -120,7 +143,10 @@ impl Lease<'_> {
     pub fn keep(mut self, room: Box<Room>) {
         if self.is_owner && !room.is_tainted() {
             self.is_owner = false;
-            self.warm.slots.borrow_mut().put(&self.name, room, self.warm.budget_bytes);
+            self.warm
+                .slots
+                .borrow_mut()
+                .put(&self.name, room, self.warm.budget_bytes);
         }
     }
 }
@@ -144,10 +170,14 @@ mod tests {
     #[test]
     fn rm11_a_room_in_use_is_busy_and_a_dropped_lease_leaves_it_cold() {
         let warm = Warm::default();
-        let Taken::Cold(lease) = warm.take("p1") else { panic!("not cold") };
+        let Taken::Cold(lease) = warm.take("p1") else {
+            panic!("not cold")
+        };
         assert!(matches!(warm.take("p1"), Taken::Busy));
         lease.keep(room());
-        let Taken::Warm(lease, _room) = warm.take("p1") else { panic!("not warm") };
+        let Taken::Warm(lease, _room) = warm.take("p1") else {
+            panic!("not warm")
+        };
         drop(lease);
         assert!(matches!(warm.take("p1"), Taken::Cold(_)));
     }
@@ -156,12 +186,18 @@ mod tests {
     fn rm11_the_least_recently_used_room_leaves_when_the_budget_is_full() {
         let warm = Warm::new(2 * room().memory());
         for name in ["p1", "p2"] {
-            let Taken::Cold(lease) = warm.take(name) else { panic!("not cold") };
+            let Taken::Cold(lease) = warm.take(name) else {
+                panic!("not cold")
+            };
             lease.keep(room());
         }
-        let Taken::Warm(lease, kept) = warm.take("p1") else { panic!("not warm") };
+        let Taken::Warm(lease, kept) = warm.take("p1") else {
+            panic!("not warm")
+        };
         lease.keep(kept);
-        let Taken::Cold(lease) = warm.take("p3") else { panic!("not cold") };
+        let Taken::Cold(lease) = warm.take("p3") else {
+            panic!("not cold")
+        };
         lease.keep(room());
         assert_eq!(warm.len(), 2);
         assert!(matches!(warm.take("p2"), Taken::Cold(_)));

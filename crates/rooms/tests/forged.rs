@@ -18,7 +18,11 @@ fn forge(bytes: &mut [u8]) {
 fn sample(mode: &str) -> Vec<u8> {
     let document = LoroDoc::new();
     document.set_peer_id(3).unwrap();
-    edit(&document, "n1", &[("type", "image".into()), ("x", 1.5.into())]);
+    edit(
+        &document,
+        "n1",
+        &[("type", "image".into()), ("x", 1.5.into())],
+    );
     let nodes = document.get_map("nodes");
     let text = nodes.ensure_mergeable_map("n2").unwrap();
     let text = text.insert_container("text", LoroText::new()).unwrap();

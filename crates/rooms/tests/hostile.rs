@@ -10,7 +10,11 @@ fn two_updates() -> (Vec<u8>, Vec<u8>) {
     let alice = LoroDoc::new();
     alice.set_peer_id(1).unwrap();
     let first = edit(&alice, "n1", &[("type", "image".into()), ("x", 1.5.into())]);
-    let second = edit(&alice, "n1", &[("title", "A lighthouse in the rain".into())]);
+    let second = edit(
+        &alice,
+        "n1",
+        &[("title", "A lighthouse in the rain".into())],
+    );
     (first, second)
 }
 

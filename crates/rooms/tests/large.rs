@@ -16,7 +16,8 @@ fn film(nodes: usize) -> LoroDoc {
         node.insert("type", "image").unwrap();
         node.insert("status", "idle").unwrap();
         node.insert("x", at as f64).unwrap();
-        node.insert("prompt", format!("Shot {at}: the lighthouse keeper climbs")).unwrap();
+        node.insert("prompt", format!("Shot {at}: the lighthouse keeper climbs"))
+            .unwrap();
     }
     document.commit();
     document
@@ -25,7 +26,11 @@ fn film(nodes: usize) -> LoroDoc {
 /// Processor time of this thread: what is said of speed should not depend on the neighbours.
 fn cpu() -> std::time::Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0);
+    let nanoseconds = text
+        .split(' ')
+        .next()
+        .and_then(|field| field.parse().ok())
+        .unwrap_or(0);
     std::time::Duration::from_nanos(nanoseconds)
 }
 
@@ -54,7 +59,11 @@ fn rm3_a_room_of_ten_thousand_nodes_joins_whole_from_a_snapshot_and_its_tail() {
         let started = cpu();
         let bob = LoroDoc::new();
         let answer = world.turn(0, vec![join(2, "bob", &bob)]);
-        println!("join {round}: {:?}, {} bytes", cpu() - started, joined_bytes(&answer.outputs[0]));
+        println!(
+            "join {round}: {:?}, {} bytes",
+            cpu() - started,
+            joined_bytes(&answer.outputs[0])
+        );
         receive(&bob, &answer);
         assert_eq!(json(&bob), json(&alice), "round {round}");
         // Known again: nothing to send.
@@ -69,7 +78,11 @@ fn rm3_a_room_of_ten_thousand_nodes_joins_whole_from_a_snapshot_and_its_tail() {
     world.cold();
     let started = cpu();
     let answer = world.turn(0, vec![join(2, "bob", &LoroDoc::new())]);
-    println!("cold join after compaction: {:?}, {} bytes", cpu() - started, joined_bytes(&answer.outputs[0]));
+    println!(
+        "cold join after compaction: {:?}, {} bytes",
+        cpu() - started,
+        joined_bytes(&answer.outputs[0])
+    );
     let moved = edit(&alice, "node-5", &[("status", "pending".into())]);
     let started = cpu();
     world.turn(2, vec![update(1, 2, vec![moved])]);
@@ -90,13 +103,21 @@ fn rm3_joins_that_do_not_fit_in_one_answer_come_back_later() {
     world.turn(0, vec![update(1, 1, vec![all(&alice)])]);
     let joins: Vec<Input> = (0..20).map(|at| join(at, "bob", &LoroDoc::new())).collect();
     let answer = world.turn(0, joins);
-    let joined = answer.outputs.iter().filter(|output| matches!(output, Output::Joined { .. }));
-    let later =
-        answer.outputs.iter().filter(|output| matches!(output, Output::Close { code: 1013, .. }));
+    let joined = answer
+        .outputs
+        .iter()
+        .filter(|output| matches!(output, Output::Joined { .. }));
+    let later = answer
+        .outputs
+        .iter()
+        .filter(|output| matches!(output, Output::Close { code: 1013, .. }));
     let (joined, later) = (joined.count(), later.count());
     assert_eq!(joined + later, 20);
     assert!(joined > 0 && later > 0, "{joined} {later}");
-    let body = protocol::turn::TurnResponse { rooms: vec![answer] }.encode();
+    let body = protocol::turn::TurnResponse {
+        rooms: vec![answer],
+    }
+    .encode();
     assert!(body.len() <= limits::TURN_BYTES);
 }
 
@@ -105,8 +126,9 @@ fn rm11_a_long_catch_up_comes_in_pieces() {
     let world = World::new();
     let alice = LoroDoc::new();
     for turn in 0..10 {
-        let updates: Vec<Vec<u8>> =
-            (0..300).map(|at| edit(&alice, &format!("n{at}"), &[("x", turn.into())])).collect();
+        let updates: Vec<Vec<u8>> = (0..300)
+            .map(|at| edit(&alice, &format!("n{at}"), &[("x", turn.into())]))
+            .collect();
         world.turn(1, vec![update(1, turn as u64, updates)]);
     }
     let bob = LoroDoc::new();

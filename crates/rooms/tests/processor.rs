@@ -16,7 +16,11 @@ fn room_with(world: &World, write: impl FnOnce(&LoroDoc)) -> LoroDoc {
 }
 
 fn node(document: &LoroDoc, id: &str, node_type: &str, status: &str) {
-    edit(document, id, &[("type", node_type.into()), ("status", status.into())]);
+    edit(
+        document,
+        id,
+        &[("type", node_type.into()), ("status", status.into())],
+    );
 }
 
 #[test]
@@ -28,7 +32,10 @@ fn tk1_a_node_that_asks_becomes_one_task_and_says_so() {
         edit(document, "i1", &[("params", r#"{"width":1280}"#.into())]);
     });
     let processed = world.process();
-    assert_eq!((processed.tasks, processed.changed, processed.head_seq), (1, true, 2));
+    assert_eq!(
+        (processed.tasks, processed.changed, processed.head_seq),
+        (1, true, 2)
+    );
     let task = world.sql("SELECT * FROM tasks", &[]).first().unwrap();
     for (column, value) in [
         ("project_id", "p1"),
@@ -48,7 +55,10 @@ fn tk1_a_node_that_asks_becomes_one_task_and_says_so() {
     receive(&alice, &world.turn(2, vec![]));
     let shown = json(&alice);
     assert_eq!(shown["nodes"]["i1"]["pendingTask"], id);
-    assert_eq!(shown["tasks"][id], json!({"node":"i1","kind":"image_gen","state":"WAITING"}));
+    assert_eq!(
+        shown["tasks"][id],
+        json!({"node":"i1","kind":"image_gen","state":"WAITING"})
+    );
     let message = alice
         .get_change(alice.oplog_frontiers().iter().next().unwrap())
         .unwrap()
@@ -58,7 +68,10 @@ fn tk1_a_node_that_asks_becomes_one_task_and_says_so() {
     // Nothing is left to do.
     let again = world.process();
     assert_eq!((again.tasks, again.changed, again.head_seq), (0, false, 2));
-    assert_eq!(world.number("SELECT head_seq - processed_seq AS n FROM rooms"), 0);
+    assert_eq!(
+        world.number("SELECT head_seq - processed_seq AS n FROM rooms"),
+        0
+    );
 }
 
 #[test]
@@ -67,7 +80,10 @@ fn tk1_two_processes_submit_a_node_once() {
     room_with(&world, |document| node(document, "i1", "image", "pending"));
     let other = rooms::Warm::default();
     let second = rooms::process(&world.database, &other, &world.clock, ROOM);
-    let (first, second) = (world.process(), futures::executor::block_on(second).unwrap().unwrap());
+    let (first, second) = (
+        world.process(),
+        futures::executor::block_on(second).unwrap().unwrap(),
+    );
     assert_eq!((first.tasks, second.tasks), (1, 0));
     assert_eq!(world.number("SELECT count(*) AS n FROM tasks"), 1);
 }
@@ -98,8 +114,10 @@ fn tk1_the_whole_journey_to_fin() {
     });
     // The video waits for the image.
     assert_eq!(world.process().tasks, 1);
-    world.effect(json!({"effect":"task-progress","task_id":"t_1","state":"PROCESSING",
-        "provider":"atelier","progress":0.5}));
+    world.effect(
+        json!({"effect":"task-progress","task_id":"t_1","state":"PROCESSING",
+        "provider":"atelier","progress":0.5}),
+    );
     assert_eq!(world.json()["tasks"]["t_1"]["progress"], 0.5);
     let id = "a".repeat(64);
     let src = format!("/assets/{id}?project=p1");
@@ -113,11 +131,17 @@ fn tk1_the_whole_journey_to_fin() {
     let shown = world.json();
     assert_eq!(shown["nodes"]["i1"]["status"], "completed");
     assert_eq!(shown["nodes"]["i1"]["pendingTask"], json!(null));
-    assert_eq!(shown["tasks"]["t_1"], json!({"node":"i1","kind":"image_gen","state":"FINISHED",
-        "provider":"atelier","progress":1,"startedAt":5,"endedAt":9}));
+    assert_eq!(
+        shown["tasks"]["t_1"],
+        json!({"node":"i1","kind":"image_gen","state":"FINISHED",
+        "provider":"atelier","progress":1,"startedAt":5,"endedAt":9})
+    );
     // Now the image is described and the video made of it.
     assert_eq!(world.process().tasks, 2);
-    let tasks = world.sql("SELECT * FROM tasks WHERE id <> 't_1' ORDER BY node_id", &[]);
+    let tasks = world.sql(
+        "SELECT * FROM tasks WHERE id <> 't_1' ORDER BY node_id",
+        &[],
+    );
     let tasks: Vec<_> = tasks.into_rows().collect();
     let asset = format!(r#"[{{"role":"image","asset":"{id}"}}]"#);
     assert_eq!(tasks[0].text("kind").unwrap(), "image_desc");
@@ -126,14 +150,19 @@ fn tk1_the_whole_journey_to_fin() {
     assert_eq!(tasks[1].text("inputs").unwrap(), asset);
     assert_eq!(tasks[1].text("prompt").unwrap(), "in the rain");
     let describe = tasks[0].text("id").unwrap();
-    world.effect(json!({"effect":"update-node","task_id":describe,"node":"i1",
-        "kind":"image_desc","state":"FINISHED","text":"a tower"}));
+    world.effect(
+        json!({"effect":"update-node","task_id":describe,"node":"i1",
+        "kind":"image_desc","state":"FINISHED","text":"a tower"}),
+    );
     let shown = world.json();
     assert_eq!(shown["nodes"]["i1"]["status"], "fin");
     assert_eq!(shown["nodes"]["i1"]["description"], "a tower");
     // A failed clip says why, and a retry asks again.
     let clip = tasks[1].text("id").unwrap();
-    world.sql("UPDATE tasks SET state = 'FAILED', next_action_at_ms = NULL, ended_at_ms = 1", &[]);
+    world.sql(
+        "UPDATE tasks SET state = 'FAILED', next_action_at_ms = NULL, ended_at_ms = 1",
+        &[],
+    );
     world.effect(json!({"effect":"update-node","task_id":clip,"node":"v1",
         "kind":"video_gen","state":"FAILED","error":"provider down"}));
     assert_eq!(world.json()["nodes"]["v1"]["error"], "provider down");
@@ -182,7 +211,10 @@ fn tk1_deleting_a_node_cancels_its_task_and_frees_the_slot() {
     let deleted = edit(&alice, "i1", &[("deleted", true.into())]);
     world.turn(3, vec![update(1, 2, vec![deleted])]);
     world.process();
-    assert_eq!(world.number("SELECT count(*) AS n FROM tasks WHERE state = 'CANCELLED'"), 1);
+    assert_eq!(
+        world.number("SELECT count(*) AS n FROM tasks WHERE state = 'CANCELLED'"),
+        1
+    );
     assert_eq!(world.number("SELECT used AS n FROM servers"), 0);
     let shown = world.json();
     assert_eq!(shown["tasks"]["t_1"]["state"], "CANCELLED");
@@ -199,10 +231,17 @@ fn tk1_a_client_cannot_cancel_the_task_of_another_project() {
     );
     room_with(&world, |document| {
         node(document, "i1", "image", "generating");
-        edit(document, "i1", &[("pendingTask", "theirs".into()), ("deleted", true.into())]);
+        edit(
+            document,
+            "i1",
+            &[("pendingTask", "theirs".into()), ("deleted", true.into())],
+        );
     });
     world.process();
-    assert_eq!(world.number("SELECT count(*) AS n FROM tasks WHERE state = 'WAITING'"), 1);
+    assert_eq!(
+        world.number("SELECT count(*) AS n FROM tasks WHERE state = 'WAITING'"),
+        1
+    );
 }
 
 #[test]
@@ -215,8 +254,14 @@ fn tk1_more_nodes_than_one_pass_takes() {
     });
     let processed = world.process();
     assert_eq!(processed.tasks, 600);
-    assert_eq!(world.number("SELECT count(DISTINCT node_id) AS n FROM tasks"), 600);
-    assert_eq!(world.number("SELECT head_seq - processed_seq AS n FROM rooms"), 0);
+    assert_eq!(
+        world.number("SELECT count(DISTINCT node_id) AS n FROM tasks"),
+        600
+    );
+    assert_eq!(
+        world.number("SELECT head_seq - processed_seq AS n FROM rooms"),
+        0
+    );
 }
 
 #[test]
@@ -228,7 +273,10 @@ fn tk1_the_tick_processes_what_no_wake_did() {
         futures::executor::block_on(tick).unwrap()
     };
     let first = tick();
-    assert_eq!((first.processed, first.tasks, first.failed.len()), (1, 1, 0));
+    assert_eq!(
+        (first.processed, first.tasks, first.failed.len()),
+        (1, 1, 0)
+    );
     assert_eq!(first.changed, [(ROOM.to_owned(), 2)]);
     assert_eq!(tick().processed, 0);
 }

@@ -93,19 +93,30 @@ impl Simulation {
             9 => self.processes[process] = Warm::default(),
             10 => {
                 let warm = &self.processes[process];
-                block_on(rooms::process(&self.world.database, warm, &self.world.clock, ROOM))
-                    .unwrap();
+                block_on(rooms::process(
+                    &self.world.database,
+                    warm,
+                    &self.world.clock,
+                    ROOM,
+                ))
+                .unwrap();
             }
             _ => {
                 let now = &self.world.clock.now_ms;
                 // Some compactions forget entries that edges have not delivered.
                 if self.random.one_in(2) {
-                    self.world.sql("UPDATE room_updates SET created_at_ms = 0", &[]);
+                    self.world
+                        .sql("UPDATE room_updates SET created_at_ms = 0", &[]);
                 }
                 now.set(now.get() + 1);
                 let warm = &self.processes[process];
-                block_on(rooms::compact(&self.world.database, warm, &self.world.clock, ROOM))
-                    .unwrap();
+                block_on(rooms::compact(
+                    &self.world.database,
+                    warm,
+                    &self.world.clock,
+                    ROOM,
+                ))
+                .unwrap();
             }
         }
     }
@@ -117,7 +128,11 @@ impl Simulation {
         let is_asking = self.random.one_in(8);
         let client = &mut self.clients[client];
         let status = if is_asking { "pending" } else { "idle" };
-        let fields = [("type", "image".into()), ("x", value.into()), ("status", status.into())];
+        let fields = [
+            ("type", "image".into()),
+            ("x", value.into()),
+            ("status", status.into()),
+        ];
         let update = edit(&client.document, &node, &fields);
         if client.is_joined {
             client.unsent.push(update);
@@ -133,8 +148,9 @@ impl Simulation {
 
     fn turn(&mut self, process: usize) {
         let edge = self.random.below(2);
-        let members: Vec<usize> =
-            (0..CLIENTS).filter(|client| Self::edge_of(*client) == edge).collect();
+        let members: Vec<usize> = (0..CLIENTS)
+            .filter(|client| Self::edge_of(*client) == edge)
+            .collect();
         let mut inputs = Vec::new();
         let mut joining = Vec::new();
         for at in &members {
@@ -151,8 +167,14 @@ impl Simulation {
                 inputs.push(update(*at as u64, 0, updates));
             }
         }
-        let turn = RoomTurn { room: ROOM.into(), seen: self.edges[edge].seen, inputs };
-        let request = TurnRequest { rooms: vec![turn.clone()] };
+        let turn = RoomTurn {
+            room: ROOM.into(),
+            seen: self.edges[edge].seen,
+            inputs,
+        };
+        let request = TurnRequest {
+            rooms: vec![turn.clone()],
+        };
         let fails = self.random.one_in(6);
         if fails {
             self.world.sql(
@@ -171,8 +193,11 @@ impl Simulation {
         }
         let Ok(mut answer) = answer else {
             // Not even the retry worked: everybody of this turn is closed.
-            let sent: Vec<usize> =
-                turn.inputs.iter().map(|input| input.connection().0 as usize).collect();
+            let sent: Vec<usize> = turn
+                .inputs
+                .iter()
+                .map(|input| input.connection().0 as usize)
+                .collect();
             sent.into_iter().for_each(|client| self.drop_out(client));
             return;
         };
@@ -181,15 +206,23 @@ impl Simulation {
             .inputs
             .into_iter()
             .filter_map(|input| match input {
-                Input::Update { connection, updates, .. } => {
-                    Some((connection.0 as usize, updates))
-                }
+                Input::Update {
+                    connection,
+                    updates,
+                    ..
+                } => Some((connection.0 as usize, updates)),
                 _ => None,
             })
             .collect();
         for output in answer.outputs {
             match output {
-                Output::Joined { connection, version, session, backfill, .. } => {
+                Output::Joined {
+                    connection,
+                    version,
+                    session,
+                    backfill,
+                    ..
+                } => {
                     let client = &mut self.clients[connection.0 as usize];
                     for bytes in backfill {
                         client.document.import(&bytes).unwrap();
@@ -200,7 +233,9 @@ impl Simulation {
                     let theirs = VersionVector::decode(&version).unwrap();
                     client.unsent = vec![since(&client.document, &theirs)];
                 }
-                Output::Ack { connection, status, .. } => {
+                Output::Ack {
+                    connection, status, ..
+                } => {
                     assert_eq!(status, 0);
                     let client = &mut self.clients[connection.0 as usize];
                     for (_, updates) in sent.iter().filter(|(at, _)| *at == connection.0 as usize) {
@@ -249,7 +284,9 @@ impl Simulation {
 
 #[test]
 fn rl1_rooms_converge_and_keep_every_acked_update() {
-    let only = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let only = std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seeds = only.map_or(0..SEEDS, |seed| seed..seed + 1);
     for seed in seeds {
         println!("SEED={seed}");
@@ -260,13 +297,22 @@ fn rl1_rooms_converge_and_keep_every_acked_update() {
         simulation.settle();
         simulation.world.cold();
         let truth = simulation.world.json();
-        let head = block_on(store::rooms::head(&simulation.world.database, ROOM)).unwrap().unwrap();
+        let head = block_on(store::rooms::head(&simulation.world.database, ROOM))
+            .unwrap()
+            .unwrap();
         let mut room = block_on(rooms::load::load(&simulation.world.database, &head)).unwrap();
         let version = room.answer_join(&VersionVector::default()).unwrap().version;
         let version = VersionVector::decode(&version).unwrap();
         for (at, client) in simulation.clients.iter().enumerate() {
-            assert!(version.includes_vv(&client.acked), "seed {seed}: an acked update is lost");
-            assert_eq!(json(&client.document), truth, "seed {seed}: client {at} differs");
+            assert!(
+                version.includes_vv(&client.acked),
+                "seed {seed}: an acked update is lost"
+            );
+            assert_eq!(
+                json(&client.document),
+                truth,
+                "seed {seed}: client {at} differs"
+            );
         }
     }
 }

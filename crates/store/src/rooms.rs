@@ -1,6 +1,10 @@
 //! Logs and snapshots of rooms, and the tasks that the node processor inserts (SPEC 4 and 5).
 
+mod work;
+
 use serde::Serialize;
+
+pub use work::{LiveTask, NewTask, cancel_tasks, insert_tasks, live_tasks};
 
 use crate::{Database, StoreError, Transaction, Value, sql};
 
@@ -53,27 +57,6 @@ pub struct Append<'a> {
     pub entries: &'a [NewEntry],
 }
 
-/// A task of the node processor; all fields end up as they are in columns of `tasks`.
-#[derive(Clone, Debug, Serialize)]
-pub struct NewTask {
-    pub id: String,
-    pub node: String,
-    pub kind: String,
-    pub prompt: String,
-    /// JSON text.
-    pub params: String,
-    /// JSON text.
-    pub inputs: String,
-}
-
-/// A task that has not ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveTask {
-    pub id: String,
-    pub node: String,
-    pub kind: String,
-}
-
 /// The heads of the rooms whose projects exist, in no order.
 pub async fn heads(database: &impl Database, rooms: &[&str]) -> Result<Vec<Head>, StoreError> {
     let rows = database.query(sql!("rooms/heads"), &[list(rooms)]).await?;
@@ -113,7 +96,10 @@ pub async fn log(
         let is_last = (rows.len() as i64) < PAGE;
         for mut row in rows.into_rows() {
             let seq = row.integer("seq")?;
-            entries.push(Entry { seq, bytes: row.take_blob("bytes")? });
+            entries.push(Entry {
+                seq,
+                bytes: row.take_blob("bytes")?,
+            });
         }
         if is_last {
             return Ok(entries);
@@ -127,7 +113,9 @@ pub async fn snapshot(
     room: &str,
     seq: i64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let rows = database.query(sql!("rooms/snapshot"), &[room.into(), seq.into()]).await?;
+    let rows = database
+        .query(sql!("rooms/snapshot"), &[room.into(), seq.into()])
+        .await?;
     let mut whole = None;
     for mut row in rows.into_rows() {
         let part = row.take_blob("bytes")?;
@@ -151,10 +139,15 @@ pub async fn append<'a, D: Database>(
         count: usize,
         bytes: usize,
     }
-    let fresh: Vec<&str> =
-        appends.iter().filter(|append| append.head_seq == 0).map(|append| append.room).collect();
+    let fresh: Vec<&str> = appends
+        .iter()
+        .filter(|append| append.head_seq == 0)
+        .map(|append| append.room)
+        .collect();
     if !fresh.is_empty() {
-        transaction.query(sql!("rooms/create"), &[list(&fresh)]).await?;
+        transaction
+            .query(sql!("rooms/create"), &[list(&fresh)])
+            .await?;
     }
     let wanted: Vec<Wanted<'_>> = appends
         .iter()
@@ -166,7 +159,9 @@ pub async fn append<'a, D: Database>(
             bytes: append.entries.iter().map(|entry| entry.bytes.len()).sum(),
         })
         .collect();
-    let moved = transaction.query(sql!("rooms/advance"), &[json(&wanted)?]).await?;
+    let moved = transaction
+        .query(sql!("rooms/advance"), &[json(&wanted)?])
+        .await?;
     let mut moved_rooms = Vec::with_capacity(moved.len());
     for row in moved.into_rows() {
         moved_rooms.push(row.text("room_id")?.to_owned());
@@ -221,7 +216,10 @@ pub async fn mark_processed(
     room: &str,
     seq: i64,
 ) -> Result<(), StoreError> {
-    database.query(sql!("rooms/mark_processed"), &[room.into(), seq.into()]).await.map(drop)
+    database
+        .query(sql!("rooms/mark_processed"), &[room.into(), seq.into()])
+        .await
+        .map(drop)
 }
 
 /// Rooms whose node processor is behind.
@@ -235,7 +233,12 @@ pub async fn to_compact(
     bytes: i64,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
-    rooms(database, sql!("rooms/to_compact"), &[bytes.into(), limit.into()]).await
+    rooms(
+        database,
+        sql!("rooms/to_compact"),
+        &[bytes.into(), limit.into()],
+    )
+    .await
 }
 
 async fn rooms(
@@ -244,7 +247,9 @@ async fn rooms(
     parameters: &[Value],
 ) -> Result<Vec<String>, StoreError> {
     let rows = database.query(statement, parameters).await?;
-    rows.into_rows().map(|row| row.text("room_id").map(str::to_owned)).collect()
+    rows.into_rows()
+        .map(|row| row.text("room_id").map(str::to_owned))
+        .collect()
 }
 
 /// Stores a snapshot at `seq` in the place of the one at `known_seq`, and forgets entries that it
@@ -259,80 +264,38 @@ pub async fn store_snapshot<D: Database>(
     older_than_ms: i64,
 ) -> Result<bool, StoreError> {
     let moved = transaction
-        .query(sql!("rooms/move_snapshot"), &[room.into(), seq.into(), known_seq.into()])
+        .query(
+            sql!("rooms/move_snapshot"),
+            &[room.into(), seq.into(), known_seq.into()],
+        )
         .await?;
     if moved.is_empty() {
         return Ok(false);
     }
     for (part, bytes) in bytes.chunks(PART_BYTES).enumerate() {
-        let parameters =
-            [room.into(), seq.into(), (part as i64).into(), bytes.to_vec().into()];
-        transaction.query(sql!("rooms/insert_snapshot_part"), &parameters).await?;
+        let parameters = [
+            room.into(),
+            seq.into(),
+            (part as i64).into(),
+            bytes.to_vec().into(),
+        ];
+        transaction
+            .query(sql!("rooms/insert_snapshot_part"), &parameters)
+            .await?;
     }
-    transaction.query(sql!("rooms/delete_old_snapshots"), &[room.into(), seq.into()]).await?;
     transaction
-        .query(sql!("rooms/delete_old_updates"), &[room.into(), seq.into(), older_than_ms.into()])
+        .query(
+            sql!("rooms/delete_old_snapshots"),
+            &[room.into(), seq.into()],
+        )
+        .await?;
+    transaction
+        .query(
+            sql!("rooms/delete_old_updates"),
+            &[room.into(), seq.into(), older_than_ms.into()],
+        )
         .await?;
     Ok(true)
-}
-
-/// Inserts tasks and returns the ids of those that were inserted; the others have a live task of
-/// the same node and kind.
-pub async fn insert_tasks<D: Database>(
-    transaction: &Transaction<'_, D>,
-    room: &str,
-    tenant: &str,
-    tasks: &[NewTask],
-    created_by: &str,
-    now_ms: i64,
-) -> Result<Vec<String>, StoreError> {
-    let parameters =
-        [json(&tasks)?, room.into(), tenant.into(), now_ms.into(), created_by.into()];
-    ids(transaction.query(sql!("rooms/insert_tasks"), &parameters).await?)
-}
-
-/// The live tasks of some nodes.
-pub async fn live_tasks(
-    database: &impl Database,
-    room: &str,
-    nodes: &[&str],
-) -> Result<Vec<LiveTask>, StoreError> {
-    let rows = database.query(sql!("rooms/live_tasks"), &[room.into(), list(nodes)]).await?;
-    rows.into_rows()
-        .map(|row| {
-            Ok(LiveTask {
-                id: row.text("id")?.to_owned(),
-                node: row.text("node_id")?.to_owned(),
-                kind: row.text("kind")?.to_owned(),
-            })
-        })
-        .collect()
-}
-
-/// Cancels live tasks of a room, gives their slots back, and returns the ids of those that were
-/// still live.
-pub async fn cancel_tasks<D: Database>(
-    transaction: &Transaction<'_, D>,
-    room: &str,
-    tasks: &[&str],
-    now_ms: i64,
-) -> Result<Vec<String>, StoreError> {
-    // Only the tasks of this room: a client may name any id in `pendingTask`.
-    let own = transaction
-        .query(sql!("rooms/own_tasks"), &[list(tasks), room.into()])
-        .await?;
-    let own = ids(own)?;
-    if own.is_empty() {
-        return Ok(own);
-    }
-    let own: Vec<&str> = own.iter().map(String::as_str).collect();
-    transaction.query(sql!("rooms/release_slots"), &[list(&own)]).await?;
-    let parameters = [list(&own), room.into(), now_ms.into()];
-    ids(transaction.query(sql!("rooms/cancel_tasks"), &parameters).await?)
-}
-
-fn ids(rows: crate::Rows) -> Result<Vec<String>, StoreError> {
-    rows.into_rows().map(|row| row.text("id").map(str::to_owned)).collect()
 }
 
 fn list(items: &[&str]) -> Value {

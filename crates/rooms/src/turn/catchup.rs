@@ -20,7 +20,11 @@ pub struct CaughtUp {
 
 impl CaughtUp {
     pub fn nothing(head: u64) -> Self {
-        Self { output: None, head, is_whole: true }
+        Self {
+            output: None,
+            head,
+            is_whole: true,
+        }
     }
 }
 
@@ -53,8 +57,15 @@ pub async fn broadcast(
         reached = entry.seq;
         updates.push(entry.bytes);
     }
-    let output = (!updates.is_empty()).then_some(Output::Broadcast { except: None, updates });
-    Ok(CaughtUp { output, head: wire_head(reached), is_whole: reached == base_seq })
+    let output = (!updates.is_empty()).then_some(Output::Broadcast {
+        except: None,
+        updates,
+    });
+    Ok(CaughtUp {
+        output,
+        head: wire_head(reached),
+        is_whole: reached == base_seq,
+    })
 }
 
 /// The entries were compacted away: this edge was out of touch for long. Its clients get the whole
@@ -70,6 +81,13 @@ async fn everything(
     let mut updates = vec![room.export_all()?];
     updates.extend(room.pending_updates()?);
     let fits = budget.take(updates.iter().map(Vec::len).sum());
-    let output = fits.then_some(Output::Broadcast { except: None, updates });
-    Ok(CaughtUp { output, head: turn.seen, is_whole: fits })
+    let output = fits.then_some(Output::Broadcast {
+        except: None,
+        updates,
+    });
+    Ok(CaughtUp {
+        output,
+        head: turn.seen,
+        is_whole: fits,
+    })
 }

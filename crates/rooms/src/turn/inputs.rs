@@ -27,26 +27,37 @@ pub async fn run(
 ) -> Result<(), RoomsError> {
     for input in std::mem::take(&mut active.turn.inputs) {
         match input {
-            Input::Join { connection, auth, version } => {
+            Input::Join {
+                connection,
+                auth,
+                version,
+            } => {
                 let planned = join(environment, active, connection, &auth, &version);
                 active.planned.push(planned);
             }
-            Input::Update { connection, batch, session, updates } => {
-                match Session::decode(&session) {
-                    Some(session) if active.head.is_some() => {
-                        let status =
-                            update(database, environment, active, session, updates).await?;
-                        let (status, accepted) = status;
-                        active.planned.push(Planned::Batch { connection, batch, status, accepted });
-                    }
-                    Some(_) => active.planned.extend(gone(connection, batch)),
-                    None => active.planned.push(Planned::Output(answer::ack(
+            Input::Update {
+                connection,
+                batch,
+                session,
+                updates,
+            } => match Session::decode(&session) {
+                Some(session) if active.head.is_some() => {
+                    let status = update(database, environment, active, session, updates).await?;
+                    let (status, accepted) = status;
+                    active.planned.push(Planned::Batch {
                         connection,
                         batch,
-                        AckStatus::PermissionDenied,
-                    ))),
+                        status,
+                        accepted,
+                    });
                 }
-            }
+                Some(_) => active.planned.extend(gone(connection, batch)),
+                None => active.planned.push(Planned::Output(answer::ack(
+                    connection,
+                    batch,
+                    AckStatus::PermissionDenied,
+                ))),
+            },
             Input::Leave { .. } => {}
         }
     }
@@ -68,7 +79,11 @@ fn join(
         return Planned::Output(answer::not_found(connection));
     };
     match read_version(version) {
-        Some(version) => Planned::Join { connection, grant, version },
+        Some(version) => Planned::Join {
+            connection,
+            grant,
+            version,
+        },
         None => {
             let message = "the version is not a version vector".to_owned();
             let code = JoinErrorCode::Application;
@@ -85,7 +100,9 @@ async fn update(
     session: Session,
     updates: Vec<Vec<u8>>,
 ) -> Result<(AckStatus, usize), RoomsError> {
-    let Some(open) = &mut active.open else { return Ok((AckStatus::Unknown, 0)) };
+    let Some(open) = &mut active.open else {
+        return Ok((AckStatus::Unknown, 0));
+    };
     if session.grant.permission == Permission::Read
         || !session.may_write(open.room.epoch, environment.now_ms())
     {
@@ -135,8 +152,12 @@ pub fn refuse_all(planned: &mut Vec<Planned>) {
             Planned::Join { connection, .. } => {
                 planned.push(Planned::Output(answer::not_found(connection)));
             }
-            Planned::Batch { connection, batch, .. } => planned.extend(gone(connection, batch)),
-            Planned::Output(Output::Ack { connection, batch, .. }) => {
+            Planned::Batch {
+                connection, batch, ..
+            } => planned.extend(gone(connection, batch)),
+            Planned::Output(Output::Ack {
+                connection, batch, ..
+            }) => {
                 planned.extend(gone(connection, batch));
             }
             Planned::Output(output) => planned.push(Planned::Output(output)),

@@ -37,7 +37,11 @@ impl Environment for Clock {
             _ => return None,
         };
         let sub = String::from_utf8_lossy(auth).into_owned();
-        Some(Grant { sub, permission, expires_at_ms: NOW_MS + 60_000 })
+        Some(Grant {
+            sub,
+            permission,
+            expires_at_ms: NOW_MS + 60_000,
+        })
     }
     async fn pause(&self) {}
 }
@@ -58,7 +62,10 @@ impl World {
         let world = Self {
             database,
             warm: Warm::default(),
-            clock: Clock { now_ms: Cell::new(NOW_MS), ids: Cell::new(0) },
+            clock: Clock {
+                now_ms: Cell::new(NOW_MS),
+                ids: Cell::new(0),
+            },
         };
         world.project(ROOM);
         world
@@ -77,18 +84,33 @@ impl World {
     }
 
     pub fn number(&self, statement: &str) -> i64 {
-        self.sql(statement, &[]).first().unwrap().integer("n").unwrap()
+        self.sql(statement, &[])
+            .first()
+            .unwrap()
+            .integer("n")
+            .unwrap()
     }
 
     pub fn turn_of(&self, rooms: Vec<RoomTurn>) -> Result<Vec<RoomAnswer>, rooms::RoomsError> {
         // Through the codec, as in production.
         let request = TurnRequest::decode(&TurnRequest { rooms }.encode()).unwrap();
-        let answer = block_on(rooms::turn(&self.database, &self.warm, &self.clock, request))?;
-        Ok(protocol::turn::TurnResponse::decode(&answer.encode()).unwrap().rooms)
+        let answer = block_on(rooms::turn(
+            &self.database,
+            &self.warm,
+            &self.clock,
+            request,
+        ))?;
+        Ok(protocol::turn::TurnResponse::decode(&answer.encode())
+            .unwrap()
+            .rooms)
     }
 
     pub fn turn(&self, seen: u64, inputs: Vec<Input>) -> RoomAnswer {
-        let room = RoomTurn { room: ROOM.into(), seen, inputs };
+        let room = RoomTurn {
+            room: ROOM.into(),
+            seen,
+            inputs,
+        };
         self.turn_of(vec![room]).unwrap().pop().unwrap()
     }
 
@@ -99,8 +121,7 @@ impl World {
 
     pub fn effect(&self, effect: serde_json::Value) -> rooms::Applied {
         let effect: canvas::Effect = serde_json::from_value(effect).unwrap();
-        let applied =
-            rooms::apply_effect(&self.database, &self.warm, &self.clock, ROOM, &effect);
+        let applied = rooms::apply_effect(&self.database, &self.warm, &self.clock, ROOM, &effect);
         block_on(applied).unwrap()
     }
 
@@ -120,12 +141,24 @@ pub fn join(connection: u64, auth: &str, document: &LoroDoc) -> Input {
 }
 
 pub fn join_at(connection: u64, auth: &str, version: Vec<u8>) -> Input {
-    Input::Join { connection: ConnectionId(connection), auth: auth.into(), version }
+    Input::Join {
+        connection: ConnectionId(connection),
+        auth: auth.into(),
+        version,
+    }
 }
 
 pub fn session(sub: &str, permission: Permission) -> Vec<u8> {
-    let grant = Grant { sub: sub.into(), permission, expires_at_ms: NOW_MS + 60_000 };
-    Session { grant, epoch: EPOCH }.encode()
+    let grant = Grant {
+        sub: sub.into(),
+        permission,
+        expires_at_ms: NOW_MS + 60_000,
+    };
+    Session {
+        grant,
+        epoch: EPOCH,
+    }
+    .encode()
 }
 
 pub fn update(connection: u64, batch: u64, updates: Vec<Vec<u8>>) -> Input {
@@ -139,17 +172,27 @@ pub fn update(connection: u64, batch: u64, updates: Vec<Vec<u8>>) -> Input {
 
 pub fn ack(connection: u64, batch: u64, status: u8) -> Output {
     let batch = BatchId::from_u64(batch);
-    Output::Ack { connection: ConnectionId(connection), batch, status }
+    Output::Ack {
+        connection: ConnectionId(connection),
+        batch,
+        status,
+    }
 }
 
 pub fn broadcast(except: u64, updates: Vec<Vec<u8>>) -> Output {
-    Output::Broadcast { except: Some(ConnectionId(except)), updates }
+    Output::Broadcast {
+        except: Some(ConnectionId(except)),
+        updates,
+    }
 }
 
 /// Sets fields of a node as the web app does, and returns the update.
 pub fn edit(document: &LoroDoc, node: &str, fields: &[(&str, LoroValue)]) -> Vec<u8> {
     let before = document.oplog_vv();
-    let map = document.get_map("nodes").ensure_mergeable_map(node).unwrap();
+    let map = document
+        .get_map("nodes")
+        .ensure_mergeable_map(node)
+        .unwrap();
     for (key, value) in fields {
         map.insert(key, value.clone()).unwrap();
     }

@@ -6,6 +6,7 @@ SET
     version = version + 1,
     lease_expires_at_ms = NULL,
     next_action_at_ms = NULL,
+    unserved_since_ms = NULL,
     ended_at_ms = ?3
 WHERE
     id IN (SELECT value FROM json_each(?1))
