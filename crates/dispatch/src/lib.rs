@@ -4,13 +4,15 @@
 //! command does to a task; the caller writes the new task by compare-and-set, together with the
 //! slot and the effect that the decision names, in one transaction.
 
+mod command;
 mod decide;
 mod failure;
 mod kind;
 pub mod policy;
 mod task;
 
-pub use decide::{Command, Decision, Rejection, Slot, decide};
+pub use command::{Command, Decision, Rejection, Slot};
+pub use decide::decide;
 pub use failure::{ErrorClass, Failure};
 pub use kind::{Kind, Yield};
 pub use task::{Phase, State, StateName, Task};

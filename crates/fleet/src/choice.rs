@@ -8,6 +8,8 @@ pub struct Candidate {
     pub id: String,
     pub kinds: Vec<String>,
     pub state: ServerState,
+    /// It answered when it was last called or checked.
+    pub trusted: bool,
     pub used: i64,
     pub slots: i64,
 }
@@ -23,28 +25,27 @@ pub enum Choice {
 }
 
 /// The ONLINE server that serves `kind` and has the smallest share of its slots in use; among
-/// equals the one listed first.
-pub fn choose<'a>(candidates: impl IntoIterator<Item = &'a Candidate>, kind: &str) -> Choice {
+/// equals the one listed first. While any of them is trusted, the others get nothing: a server
+/// that has just died is idle, and would otherwise draw all the work.
+pub fn choose(candidates: &[Candidate], kind: &str) -> Choice {
+    let fit: Vec<(usize, &Candidate)> = candidates.iter().enumerate().filter(|(_, one)| serves(one, kind)).collect();
+    let some_trusted = fit.iter().any(|(_, one)| one.trusted);
     let mut best: Option<(usize, &Candidate)> = None;
-    let mut served = false;
-    for (at, candidate) in candidates.into_iter().enumerate() {
-        if candidate.state != ServerState::Online
-            || !candidate.kinds.iter().any(|known| known == kind)
-        {
-            continue;
-        }
-        served = true;
-        if candidate.used < candidate.slots
-            && best.is_none_or(|(_, other)| is_less_loaded(candidate, other))
-        {
-            best = Some((at, candidate));
+    for (at, one) in &fit {
+        let is_eligible = (one.trusted || !some_trusted) && one.used < one.slots;
+        if is_eligible && best.is_none_or(|(_, other)| is_less_loaded(one, other)) {
+            best = Some((*at, one));
         }
     }
     match best {
         Some((at, _)) => Choice::Server(at),
-        None if served => Choice::Busy,
-        None => Choice::Nobody,
+        None if fit.is_empty() => Choice::Nobody,
+        None => Choice::Busy,
     }
+}
+
+fn serves(candidate: &Candidate, kind: &str) -> bool {
+    candidate.state == ServerState::Online && candidate.kinds.iter().any(|known| known == kind)
 }
 
 /// used/slots compared without dividing.
@@ -55,72 +56,33 @@ fn is_less_loaded(one: &Candidate, other: &Candidate) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ServerState::{Draining, Offline, Online};
 
-    fn server(id: &str, kinds: &[&str], state: ServerState, used: i64, slots: i64) -> Candidate {
+    fn server(kinds: &[&str], state: ServerState, used: i64, slots: i64) -> Candidate {
         let kinds = kinds.iter().map(ToString::to_string).collect();
-        Candidate {
-            id: id.into(),
-            kinds,
-            state,
-            used,
-            slots,
-        }
+        Candidate { id: "s".into(), kinds, state, trusted: true, used, slots }
+    }
+
+    fn suspected(used: i64, slots: i64) -> Candidate {
+        Candidate { trusted: false, ..server(&["x"], Online, used, slots) }
     }
 
     #[test]
     fn rg4_the_least_loaded_fit_server_is_chosen() {
-        use ServerState::{Draining, Offline, Online};
+        let busy = |used, slots| server(&["x"], Online, used, slots);
         for (name, servers, expected) in [
             ("nobody is there", vec![], Choice::Nobody),
-            (
-                "another kind",
-                vec![server("a", &["y"], Online, 0, 4)],
-                Choice::Nobody,
-            ),
-            (
-                "offline",
-                vec![server("a", &["x"], Offline, 0, 4)],
-                Choice::Nobody,
-            ),
-            (
-                "draining",
-                vec![server("a", &["x"], Draining, 0, 4)],
-                Choice::Nobody,
-            ),
-            (
-                "full",
-                vec![server("a", &["x"], Online, 4, 4)],
-                Choice::Busy,
-            ),
-            (
-                "overfull after its slots were lowered",
-                vec![server("a", &["x"], Online, 5, 4)],
-                Choice::Busy,
-            ),
-            (
-                "the share counts, not the number",
-                vec![
-                    server("a", &["x"], Online, 1, 2),
-                    server("b", &["x"], Online, 3, 8),
-                ],
-                Choice::Server(1),
-            ),
-            (
-                "the first among equals",
-                vec![
-                    server("a", &["x"], Online, 1, 4),
-                    server("b", &["x"], Online, 2, 8),
-                ],
-                Choice::Server(0),
-            ),
-            (
-                "a full one is passed over",
-                vec![
-                    server("a", &["x"], Online, 1, 1),
-                    server("b", &["x", "y"], Online, 7, 8),
-                ],
-                Choice::Server(1),
-            ),
+            ("another kind", vec![server(&["y"], Online, 0, 4)], Choice::Nobody),
+            ("offline", vec![server(&["x"], Offline, 0, 4)], Choice::Nobody),
+            ("draining", vec![server(&["x"], Draining, 0, 4)], Choice::Nobody),
+            ("full", vec![busy(4, 4)], Choice::Busy),
+            ("overfull after its slots were lowered", vec![busy(5, 4)], Choice::Busy),
+            ("the share counts, not the number", vec![busy(1, 2), busy(3, 8)], Choice::Server(1)),
+            ("the first among equals", vec![busy(1, 4), busy(2, 8)], Choice::Server(0)),
+            ("a full one is passed over", vec![busy(1, 1), busy(7, 8)], Choice::Server(1)),
+            ("a suspected one is better than none", vec![suspected(0, 4)], Choice::Server(0)),
+            ("a trusted one is better", vec![suspected(0, 4), busy(3, 4)], Choice::Server(1)),
+            ("it is even waited for", vec![suspected(0, 4), busy(4, 4)], Choice::Busy),
         ] {
             assert_eq!(choose(&servers, "x"), expected, "{name}");
         }

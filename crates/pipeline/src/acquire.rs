@@ -143,6 +143,7 @@ fn candidate(server: &ServerRow) -> Candidate {
         kinds: server.kinds.clone(),
         // A state that this program does not know gets no work.
         state: ServerState::parse(&server.state).unwrap_or(ServerState::Offline),
+        trusted: server.last_error.is_none(),
         used: server.used,
         slots: server.slots,
     }

@@ -148,7 +148,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             Err(no_answer) => {
                 let failure = match no_answer {
                     NoAnswer::Unreachable(_) | NoAnswer::Lost(_) => {
-                        self.suspect(&row).await?;
+                        self.suspect(&row, &no_answer).await?;
                         Failure::retryable(format!("the provider did not answer: {no_answer}"))
                     }
                     NoAnswer::Forbidden(_) => Failure::terminal(no_answer.to_string()),

@@ -55,8 +55,8 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         answer: Result<Response<Vec<u8>>, NoAnswer>,
     ) -> Result<(), Error> {
         let attempt = attempt_of(&row)?;
-        if matches!(answer, Err(NoAnswer::Unreachable(_) | NoAnswer::Lost(_))) {
-            self.suspect(&row).await?;
+        if let Err(no_answer @ (NoAnswer::Unreachable(_) | NoAnswer::Lost(_))) = &answer {
+            self.suspect(&row, no_answer).await?;
         }
         let command = match answer {
             Ok(response) => {
@@ -153,10 +153,12 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             .map_err(|error| Failure::terminal(format!("the server's address: {error}"))))
     }
 
-    /// A server that did not answer is checked now instead of later.
-    pub(crate) async fn suspect(&self, row: &TaskRow) -> Result<(), Error> {
+    /// A server that did not answer is checked now instead of later, and until it answers again
+    /// other servers are preferred to it.
+    pub(crate) async fn suspect(&self, row: &TaskRow, error: &NoAnswer) -> Result<(), Error> {
         if let Some(server_id) = &row.server_id {
-            store::servers::check_soon(self.database, server_id, self.world.now_ms()).await?;
+            let now_ms = self.world.now_ms();
+            store::servers::suspect(self.database, server_id, &error.to_string(), now_ms).await?;
         }
         Ok(())
     }

@@ -6,12 +6,14 @@
 mod address;
 mod answer;
 mod failure;
+mod reach;
 mod report;
 mod request;
 
 pub use address::{BadAddress, result_url, server_url};
 pub use answer::{parse_progress, parse_submit};
 pub use failure::{CallFailure, Class};
+pub use reach::{Reach, reach};
 pub use report::{Product, Report, Wanted, parse_report};
 pub use request::{
     InputLink, Server, Submission, cancel_request, health_request, poll_request, submit_request,

@@ -176,12 +176,15 @@ pub async fn record_check(
         .is_empty())
 }
 
-/// Brings the next check forward, after a call to the server went unanswered.
-pub async fn check_soon(database: &impl Database, id: &str, at_ms: i64) -> Result<(), StoreError> {
-    database
-        .query(sql!("servers/check_soon"), &[id.into(), at_ms.into()])
-        .await
-        .map(drop)
+/// Notes that a call to the server went unanswered, and brings its next check forward.
+pub async fn suspect(
+    database: &impl Database,
+    id: &str,
+    error: &str,
+    check_at_ms: i64,
+) -> Result<(), StoreError> {
+    let parameters = [id.into(), error.into(), check_at_ms.into()];
+    database.query(sql!("servers/suspect"), &parameters).await.map(drop)
 }
 
 /// False when there was none. Its tasks find out at their next poll and are retried elsewhere.

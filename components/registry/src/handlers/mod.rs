@@ -1,0 +1,9 @@
+//! One handler per file: parse, authorise, load, decide, save, answer.
+
+pub mod cleanup;
+pub mod delete;
+pub mod health;
+pub mod heartbeat;
+pub mod read;
+pub mod register;
+pub mod tick;

@@ -1,0 +1,39 @@
+//! Work after the answer, each job with a connection of its own. Best effort: what is lost here
+//! is found by the next tick.
+
+use problem::Problem;
+use store::tasks::TaskRow;
+
+use crate::pipeline_failed;
+use crate::world::Platform;
+
+/// Gives waiting tasks to servers.
+pub fn dispatch() {
+    guest::spawn(async {
+        report("dispatch", dispatch_now().await);
+    });
+}
+
+/// Fetches a result and ends its task; the slot that it frees is used at once.
+pub fn settle(row: TaskRow) {
+    guest::spawn(async {
+        report("settle", settle_now(row).await);
+    });
+}
+
+async fn dispatch_now() -> Result<(), Problem> {
+    let platform = Platform::open().await?;
+    platform.pipeline().dispatch().await.map(drop).map_err(pipeline_failed)
+}
+
+async fn settle_now(row: TaskRow) -> Result<(), Problem> {
+    let platform = Platform::open().await?;
+    platform.pipeline().settle(row).await.map_err(pipeline_failed)?;
+    platform.pipeline().dispatch().await.map(drop).map_err(pipeline_failed)
+}
+
+fn report(what: &str, outcome: Result<(), Problem>) {
+    if let Err(problem) = outcome {
+        guest::log_error(what, &problem);
+    }
+}

@@ -1,0 +1,11 @@
+//! One handler per file: parse, authorise, load, decide, save, answer.
+
+pub mod cancel;
+pub mod dispatch;
+pub mod health;
+pub mod heartbeat;
+pub mod read;
+pub mod result;
+pub mod submit;
+pub mod tick;
+pub mod update_node;

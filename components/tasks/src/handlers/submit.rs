@@ -1,0 +1,107 @@
+//! `POST /api/tasks/submit`, `POST /api/task`: a new task (TK2, TK4).
+
+use dispatch::Kind;
+use guest::{Db, Request, Response};
+use http::StatusCode;
+use identity::Action;
+use problem::{Problem, Slug};
+use protocol::ids::ProjectId;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use store::tasks::{self, Input, NewTask};
+use store::{Database, assets};
+
+use crate::{access, background, store_failed};
+
+const BODY_BYTES: usize = 256 * 1024;
+const PROMPT_BYTES: usize = 64 * 1024;
+/// More inputs than any provider takes.
+const INPUTS: usize = 256;
+const NODE_BYTES: usize = 128;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Submission {
+    project: String,
+    kind: String,
+    #[serde(default)]
+    prompt: String,
+    #[serde(default)]
+    params: Map<String, Value>,
+    node: Option<String>,
+    #[serde(default)]
+    inputs: Vec<Input>,
+}
+
+pub async fn post(request: Request) -> Result<Response, Problem> {
+    let claims = guest::authenticate(request.headers()).await?;
+    access::require(&claims, Action::WriteProject)?;
+    let submission: Submission = guest::read_json(request, BODY_BYTES).await?;
+    let kind = check(&submission)?;
+    let database = Db::open().await.map_err(store_failed)?;
+    let tenant = access::project_tenant(&database, &claims, Action::WriteProject, &submission.project).await?;
+    check_inputs(&database, &submission).await?;
+
+    let task = NewTask {
+        id: guest::new_id("t"),
+        project_id: submission.project,
+        tenant,
+        node_id: submission.node,
+        kind: kind.as_str().to_owned(),
+        prompt: submission.prompt,
+        params: Value::Object(submission.params).to_string(),
+        inputs: submission.inputs,
+        created_by: claims.sub,
+        created_at_ms: guest::now_ms(),
+    };
+    if !tasks::insert(&database, &task).await.map_err(store_failed)? {
+        let detail = format!("the node has a live {kind} task already");
+        return Err(Problem::new(Slug::Conflict, detail));
+    }
+    background::dispatch();
+    Ok(guest::json(StatusCode::ACCEPTED, &json!({"task_id": task.id})))
+}
+
+fn check(submission: &Submission) -> Result<Kind, Problem> {
+    let wrong = |what: String| Err(Problem::new(Slug::Unprocessable, what));
+    if !ProjectId::is_valid(&submission.project) {
+        return wrong("project: not a project id".to_owned());
+    }
+    let Some(kind) = Kind::parse(&submission.kind) else {
+        let known = Kind::ALL.map(Kind::as_str).join(", ");
+        return wrong(format!("kind: {:?} is unknown; known are {known}", submission.kind));
+    };
+    if submission.prompt.len() > PROMPT_BYTES {
+        return wrong(format!("prompt: longer than {PROMPT_BYTES} bytes"));
+    }
+    if submission.node.as_deref().is_some_and(|node| node.is_empty() || node.len() > NODE_BYTES) {
+        return wrong(format!("node: 1 to {NODE_BYTES} bytes"));
+    }
+    if submission.inputs.len() > INPUTS {
+        return wrong(format!("inputs: more than {INPUTS}"));
+    }
+    Ok(kind)
+}
+
+async fn check_inputs(database: &impl Database, submission: &Submission) -> Result<(), Problem> {
+    for (at, input) in submission.inputs.iter().enumerate() {
+        let wrong = |what: &str| Err(Problem::new(Slug::Unprocessable, format!("inputs[{at}]: {what}")));
+        match (&input.asset, &input.url) {
+            (Some(_), Some(_)) | (None, None) => return wrong("either asset or url"),
+            (Some(id), None) => {
+                let is_known = assets::is_asset_id(id)
+                    && assets::find(database, &submission.project, id).await.map_err(store_failed)?.is_some();
+                if !is_known {
+                    return wrong("not an asset of this project");
+                }
+            }
+            (None, Some(url)) => {
+                let is_web = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+                if !is_web {
+                    return wrong("url is not an http or https address");
+                }
+            }
+        }
+    }
+    Ok(())
+}

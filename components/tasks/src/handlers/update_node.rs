@@ -1,0 +1,32 @@
+//! `POST /update-node`: the callback of providers that know only nodes (TK5).
+
+use guest::{Request, Response};
+use problem::{Problem, Slug};
+use providers::ANSWER_BYTES;
+use serde::Deserialize;
+
+use super::result::take;
+use crate::access;
+use crate::world::Platform;
+
+/// The state object is read from the same body.
+#[derive(Deserialize)]
+struct Address {
+    project: String,
+    node: String,
+    task_id: String,
+}
+
+pub async fn post(request: Request) -> Result<Response, Problem> {
+    let claims = guest::authenticate(request.headers()).await?;
+    let body = guest::read_body(request, ANSWER_BYTES).await?;
+    let address: Address =
+        serde_json::from_slice(&body).map_err(|error| Problem::new(Slug::BadRequest, format!("the body: {error}")))?;
+    let platform = Platform::open().await?;
+    let row = access::own_task(&platform.database, &claims, &address.task_id).await?;
+    if row.project_id != address.project || row.node_id.as_deref() != Some(address.node.as_str()) {
+        let detail = format!("task {} is not of this node", address.task_id);
+        return Err(Problem::new(Slug::Conflict, detail));
+    }
+    take(&platform, row, None, &body).await
+}

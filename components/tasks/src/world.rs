@@ -1,0 +1,128 @@
+//! The pipeline's world, over the guest crate.
+
+use bytes::Bytes;
+use guest::{CallError, Db, Streamed};
+use http::{Method, Request, Response};
+use pipeline::{Body, NoAnswer, Pipeline, Settings, World};
+use problem::Problem;
+use providers::{ANSWER_BYTES, Reach, reach};
+use serde_json::Value;
+
+use crate::store_failed;
+
+/// A submission or poll is answered within this time, or the answer is lost. Shorter than
+/// `dispatch::policy::SUBMIT_HOLD_MS`, so that nobody repeats a call that is still going on.
+const CALL_MS: u64 = 10_000;
+
+/// A file's head, and each piece of it, comes within this time. Shorter than
+/// `dispatch::policy::SETTLE_HOLD_MS`.
+const PIECE_MS: u64 = 12_000;
+
+/// A connection with everything that the pipeline needs; one for each request or background job.
+pub struct Platform {
+    pub database: Db,
+    world: Host,
+    pub settings: Settings,
+}
+
+impl Platform {
+    pub async fn open() -> Result<Self, Problem> {
+        let settings = settings().await?;
+        let database = Db::open().await.map_err(store_failed)?;
+        Ok(Self { database, world: Host, settings })
+    }
+    pub fn pipeline(&self) -> Pipeline<'_, Db, Host> {
+        Pipeline::new(&self.database, &self.world, &self.settings)
+    }
+}
+
+async fn settings() -> Result<Settings, Problem> {
+    let fallback = guest::variable("backend_api_url").await?;
+    let timeout = guest::variable("no_server_timeout_s").await?;
+    let timeout_s: i64 = timeout.trim().parse().map_err(|_| {
+        guest::log_error("no_server_timeout_s", &timeout);
+        Problem::new(problem::Slug::Internal, "the variable no_server_timeout_s is not a number")
+    })?;
+    Ok(Settings {
+        worker_public_url: guest::variable("worker_public_url").await?.trim_end_matches('/').to_owned(),
+        link_secret: guest::secret().await?,
+        fallback_url: Some(fallback.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
+        no_server_timeout_ms: timeout_s.saturating_mul(1000),
+    })
+}
+
+pub struct Host;
+
+pub struct Download(Streamed);
+
+impl Body for Download {
+    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, NoAnswer> {
+        let piece = self.0.chunk().await.map_err(no_answer)?;
+        Ok(piece.map(Vec::from))
+    }
+}
+
+impl World for Host {
+    type Body = Download;
+
+    fn now_ms(&self) -> i64 {
+        guest::now_ms()
+    }
+
+    fn jitter(&self) -> f64 {
+        f64::from(u32::from_le_bytes(guest::random())) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    fn unique(&self) -> String {
+        guest::new_id("d")
+    }
+
+    async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NoAnswer> {
+        let answer = guest::call(request.map(Bytes::from), ANSWER_BYTES, CALL_MS).await;
+        answer.map(|response| response.map(Vec::from)).map_err(no_answer)
+    }
+
+    async fn fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Download>, NoAnswer> {
+        let streamed = guest::call_streaming(request.map(Bytes::from), PIECE_MS).await.map_err(no_answer)?;
+        let mut response = Response::new(());
+        *response.status_mut() = streamed.head.status;
+        *response.headers_mut() = streamed.head.headers.clone();
+        Ok(response.map(|()| Download(streamed)))
+    }
+
+    async fn poke(&self, body: &str) -> Result<u16, NoAnswer> {
+        let body: Value = serde_json::from_str(body).map_err(|error| NoAnswer::Lost(error.to_string()))?;
+        poke(&body).await
+    }
+
+    fn hint(&self, body: String) {
+        guest::spawn(async move {
+            if let Ok(body) = serde_json::from_str(&body)
+                && let Err(error) = poke(&body).await
+            {
+                guest::log_error("task-progress", &error);
+            }
+        });
+    }
+
+    fn report(&self, what: &str, cause: &dyn std::fmt::Display) {
+        guest::log_error(what, cause);
+    }
+}
+
+async fn poke(body: &Value) -> Result<u16, NoAnswer> {
+    let answer = guest::call_component("sync", Method::POST, "/internal/v1/poke", body).await;
+    answer.map(|response| response.status().as_u16()).map_err(no_answer)
+}
+
+fn no_answer(error: CallError) -> NoAnswer {
+    match error {
+        CallError::Timeout(_) => NoAnswer::Lost(error.to_string()),
+        CallError::TooLong(limit) => NoAnswer::TooLong(limit),
+        CallError::Connection(cause) => match reach(&cause) {
+            (Reach::Unreachable, sentence) => NoAnswer::Unreachable(sentence),
+            (Reach::Forbidden, sentence) => NoAnswer::Forbidden(sentence),
+            (Reach::Unknown, sentence) => NoAnswer::Lost(sentence),
+        },
+    }
+}

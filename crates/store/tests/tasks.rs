@@ -1,0 +1,201 @@
+//! TK1, TK6, RG4: claims, compare-and-set and slots, also from two connections at once.
+
+use futures::executor::block_on;
+use store::servers::{NewServer, ServerRow};
+use store::tasks::{Input, NewTask};
+use store::{Database, assets, effects, migrate, native::Native, servers, tasks};
+
+fn database() -> Native {
+    let native = Native::in_memory().unwrap();
+    block_on(migrate::migrate(&native, 1)).unwrap();
+    native
+}
+
+fn task(id: &str, node: Option<&str>) -> NewTask {
+    NewTask {
+        id: id.into(),
+        project_id: "p1".into(),
+        tenant: "default".into(),
+        node_id: node.map(str::to_owned),
+        kind: "image_gen".into(),
+        prompt: "a boat".into(),
+        params: "{}".into(),
+        inputs: vec![Input { role: "image".into(), asset: Some("a".into()), url: None, media_type: None }],
+        created_by: "alice".into(),
+        created_at_ms: 100,
+    }
+}
+
+fn server(database: &Native, slots: i64) -> ServerRow {
+    let new = NewServer {
+        id: "s_1".into(),
+        tenant: "default".into(),
+        owner: "gpu".into(),
+        name: "one".into(),
+        url: "http://127.0.0.1:9000".into(),
+        kinds: vec!["image_gen".into()],
+        token: Some("secret".into()),
+        slots,
+        now_ms: 100,
+    };
+    let row = block_on(servers::upsert(database, &new)).unwrap();
+    block_on(database.query("UPDATE servers SET state = 'ONLINE'", &[])).unwrap();
+    row
+}
+
+#[test]
+fn tk1_a_node_has_one_live_task_of_a_kind() {
+    let database = database();
+    assert!(block_on(tasks::insert(&database, &task("t_1", Some("n1")))).unwrap());
+    assert!(!block_on(tasks::insert(&database, &task("t_2", Some("n1")))).unwrap());
+    assert!(block_on(tasks::insert(&database, &task("t_3", None))).unwrap());
+    assert!(block_on(tasks::insert(&database, &task("t_4", None))).unwrap());
+    assert!(block_on(tasks::cancel(&database, "t_1", 200)).unwrap());
+    assert!(!block_on(tasks::cancel(&database, "t_1", 200)).unwrap());
+    assert!(block_on(tasks::insert(&database, &task("t_2", Some("n1")))).unwrap());
+    let row = block_on(tasks::find(&database, "t_2")).unwrap().unwrap();
+    assert_eq!(row.inputs().unwrap(), task("t_2", None).inputs);
+}
+
+#[test]
+fn tk6_a_stale_version_is_refused() {
+    let database = database();
+    block_on(tasks::insert(&database, &task("t_1", None))).unwrap();
+    let row = block_on(tasks::find(&database, "t_1")).unwrap().unwrap();
+    assert!(block_on(tasks::replace(&database, &row)).unwrap());
+    assert!(!block_on(tasks::replace(&database, &row)).unwrap());
+    let fresh = block_on(tasks::find(&database, "t_1")).unwrap().unwrap();
+    assert_eq!(fresh.version, row.version + 1);
+}
+
+#[test]
+fn tk6_the_table_refuses_a_state_that_cannot_be() {
+    let database = database();
+    block_on(tasks::insert(&database, &task("t_1", None))).unwrap();
+    let row = block_on(tasks::find(&database, "t_1")).unwrap().unwrap();
+    for (name, wrong) in [
+        ("processing without a lease", tasks::TaskRow {
+            state: "PROCESSING".into(),
+            phase: Some("submit".into()),
+            ..row.clone()
+        }),
+        ("finished without an end", tasks::TaskRow { state: "FINISHED".into(), next_action_at_ms: None, ..row.clone() }),
+        ("waiting without a next time", tasks::TaskRow { next_action_at_ms: None, ..row.clone() }),
+        ("an unknown state", tasks::TaskRow { state: "DONE".into(), ..row.clone() }),
+    ] {
+        let error = block_on(tasks::replace(&database, &wrong)).expect_err(name);
+        assert!(error.to_string().contains("CHECK"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn rg4_slots_are_never_over_admitted_by_two_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let first = Native::open(&path).unwrap();
+    block_on(migrate::migrate(&first, 1)).unwrap();
+    server(&first, 7);
+    let taken: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let database = Native::open(&path).unwrap();
+                    (0..5).filter(|_| block_on(servers::reserve_slot(&database, "s_1")).unwrap()).count()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(taken, 7);
+    // No task holds them: the recount gives them back.
+    block_on(tasks::tidy(&first)).unwrap();
+    assert_eq!(block_on(servers::find(&first, "s_1")).unwrap().unwrap().used, 0);
+}
+
+#[test]
+fn op3_overlapping_claims_share_what_is_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let first = Native::open(&path).unwrap();
+    block_on(migrate::migrate(&first, 1)).unwrap();
+    for at in 0..40 {
+        block_on(tasks::insert(&first, &task(&format!("t_{at}"), None))).unwrap();
+    }
+    block_on(first.query(
+        "UPDATE tasks SET state = 'PROCESSING', phase = 'submit', lease_expires_at_ms = 900, started_at_ms = 1",
+        &[],
+    ))
+    .unwrap();
+    let claimed: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let database = Native::open(&path).unwrap();
+                    block_on(tasks::claim_due(&database, 500, 700, 64)).unwrap().len()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(claimed, 40);
+    assert_eq!(block_on(tasks::claim_due(&first, 700, 900, 64)).unwrap().len(), 40);
+}
+
+#[test]
+fn rg1_the_same_address_of_the_same_owner_keeps_its_id_and_slots() {
+    let database = database();
+    server(&database, 2);
+    assert!(block_on(servers::reserve_slot(&database, "s_1")).unwrap());
+    let again = NewServer {
+        id: "s_2".into(),
+        tenant: "default".into(),
+        owner: "gpu".into(),
+        name: "renamed".into(),
+        url: "http://127.0.0.1:9000".into(),
+        kinds: vec!["video_gen".into()],
+        token: None,
+        slots: 1,
+        now_ms: 500,
+    };
+    let row = block_on(servers::upsert(&database, &again)).unwrap();
+    assert_eq!((row.id.as_str(), row.name.as_str(), row.used, row.slots), ("s_1", "renamed", 1, 1));
+    assert!(!block_on(servers::reserve_slot(&database, "s_1")).unwrap());
+    // A check that was begun before the registration says nothing about it.
+    assert!(!block_on(servers::record_check(&database, &row, 100)).unwrap());
+    assert!(block_on(servers::record_check(&database, &row, 500)).unwrap());
+    assert!(!block_on(servers::delete_gone(&database, "s_1", 500)).unwrap());
+    assert!(block_on(servers::delete(&database, "s_1")).unwrap());
+}
+
+#[test]
+fn tk5_effects_are_claimed_once_until_they_are_due_again() {
+    let database = database();
+    let id = block_on(effects::insert(&database, "t_1", "{}", 100)).unwrap();
+    assert!(!block_on(effects::has_due(&database, 99)).unwrap());
+    let due = block_on(effects::claim_due(&database, 100, 200, 64)).unwrap();
+    assert_eq!((due[0].id, due[0].tries), (id, 1));
+    assert!(block_on(effects::claim_due(&database, 199, 300, 64)).unwrap().is_empty());
+    assert_eq!(block_on(effects::claim_due(&database, 200, 300, 64)).unwrap()[0].tries, 2);
+    block_on(effects::delete(&database, id)).unwrap();
+    assert!(!block_on(effects::has_due(&database, i64::MAX)).unwrap());
+}
+
+#[test]
+fn as1_abandoned_downloads_are_swept_and_live_ones_are_not() {
+    let database = database();
+    for id in ["t_1", "t_10"] {
+        block_on(tasks::insert(&database, &task(id, None))).unwrap();
+        let name = assets::temporary_name(id, "r");
+        block_on(assets::insert_chunk(&database, &name, 0, vec![1])).unwrap();
+    }
+    block_on(database.query(
+        "UPDATE tasks SET state = 'PROCESSING', phase = 'settling', lease_expires_at_ms = 900 WHERE id = 't_1'",
+        &[],
+    ))
+    .unwrap();
+    block_on(tasks::tidy(&database)).unwrap();
+    assert!(block_on(assets::has_chunks(&database, "upload:t_1:r")).unwrap());
+    assert!(!block_on(assets::has_chunks(&database, "upload:t_10:r")).unwrap());
+    block_on(assets::adopt_chunks(&database, "upload:t_1:r", "sha")).unwrap();
+    assert_eq!(block_on(assets::chunk(&database, "sha", 0)).unwrap(), Some(vec![1]));
+}
