@@ -7,7 +7,7 @@ use std::process::Command;
 
 use clash_tests::stack::root;
 use serde_json::Value;
-use wasmparser::{ComponentExternName, Encoding, Parser, Payload};
+use wasmparser::{ComponentExternName, ComponentTypeRef, Encoding, Parser, Payload};
 
 /// Every rule that a test may claim to prove.
 const RULES: [(&str, u32); 11] = [
@@ -33,7 +33,8 @@ const IMPURE: [&str; 13] = [
     "store", "guest", "host", "edge", "pipeline", "tokio", "hyper", "hyper-util", "reqwest", "spin-sdk", "wasip2", "rusqlite", "axum",
 ];
 
-/// Direct dependencies of each package of the workspace, without those of tests alone.
+/// Direct dependencies of each package of the workspace, without those of tests and of features
+/// that are off by default.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -47,7 +48,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let packages = metadata["packages"].as_array().expect("packages");
     let direct = |package: &Value| {
         let all = package["dependencies"].as_array().expect("dependencies").iter();
-        all.filter(|one| one["kind"] != "dev").map(|one| text(&one["name"])).collect()
+        all.filter(|one| one["kind"] != "dev" && one["optional"] != true).map(|one| text(&one["name"])).collect()
     };
     packages.iter().map(|package| (text(&package["name"]), direct(package))).collect()
 }
@@ -97,7 +98,8 @@ fn tidy_dependencies_follow_the_layout() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// The names that a component imports and exports.
+/// The interfaces and functions that a component imports, and what it exports. Types alone need
+/// nobody to provide them.
 fn world(path: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let bytes = std::fs::read(path)
         .unwrap_or_else(|error| panic!("{} ({error}): run `make components` first", path.display()));
@@ -109,7 +111,9 @@ fn world(path: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(section) if depth == 0 => {
-                imports.extend(section.into_iter().map(|import| full_name(&import.expect("an import").name)));
+                let all = section.into_iter().map(|import| import.expect("an import"));
+                let needed = all.filter(|import| !matches!(import.ty, ComponentTypeRef::Type(_)));
+                imports.extend(needed.map(|import| full_name(&import.name)));
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 exports.extend(section.into_iter().map(|export| full_name(&export.expect("an export").name)));
