@@ -47,7 +47,7 @@ fn berth(stage: &Stage) -> f32 {
 fn vessel(canvas: &mut Canvas, stage: &mut Stage, x: f32, y: f32, size: f32) {
     let size = size * stage.scale.clamp(0.62, 1.4);
     if stage.scene.has(Subject::Boat) {
-        let sail = stage.rng.chance(0.5);
+        let sail = stage.scene.sail || stage.rng.chance(0.35);
         boats::boat(canvas, stage, x, y, size, sail, true);
     } else if stage.scene.has(Subject::Ship) && stage.scene.shot != Shot::Wide {
         boats::ship(canvas, stage, x, y, size * 1.3);

@@ -77,6 +77,7 @@ pub struct Scene {
     pub far: bool,
     pub moon: bool,
     pub window: bool,
+    pub sail: bool,
     /// A colour named beside a boat: its hull.
     pub hull: Option<u32>,
 }
@@ -119,6 +120,7 @@ impl Scene {
             far: words.any("far distant tiny small lone lonely alone away little"),
             moon: words.any("moon moonlit moonlight moonrise crescent"),
             window: words.any("window windows pane glass"),
+            sail: words.any("sail sailboat sailing yacht"),
             hull: hull(&words),
             subjects,
         }
