@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use hyper::Method;
-use loro::{ExportMode, LoroDoc};
+use loro::{ExportMode, LoroDoc, ToJson};
 use protocol::frame::AckStatus;
 use serde_json::{Value, json};
 use tokio::process::Command;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use futures::future::try_join_all;
-use loro::{ExportMode, LoroDoc, LoroMap};
+use loro::{ExportMode, LoroDoc, LoroMap, ToJson};
 use protocol::BatchId;
 use protocol::fragment::encode_update;
 use protocol::frame::Crdt;
