@@ -52,7 +52,7 @@ async fn tk1_a_node_that_asks_goes_to_fin_before_everyone_and_is_submitted_once(
     let first = &submissions[0];
     assert_eq!(first.task(), task);
     assert_eq!(first.key, format!("{task}.1"));
-    assert_eq!(first.authorization, "Bearer for the provider alone");
+    assert_eq!(first.authorization, "Bearer for-the-provider-alone");
     assert_eq!(first.body["prompt"], "a red boat");
     assert_eq!(first.body["params"]["width"], 1);
     assert!(first.body["callback_url"].as_str().is_some_and(|url| url.starts_with(&stack.url)), "{first:?}");

@@ -179,10 +179,10 @@ impl Provider {
         let token = stack.token(sub, "server");
         with(&self.shared, |shared| shared.token = token.clone());
         let api = Api::new(&stack.url, Some(token));
-        let body = json!({"name": sub, "url": self.url(), "kinds": kinds, "slots": 4, "token": "for the provider alone"});
+        let body = json!({"name": sub, "url": self.url(), "kinds": kinds, "slots": 4, "token": "for-the-provider-alone"});
         let reply = api.post("/api/servers", &body).await;
         assert!(matches!(reply.status, 200 | 201), "POST /api/servers: {} {}", reply.status, reply.text());
-        assert!(!reply.text().contains("for the provider alone"), "the token is shown: {}", reply.text());
+        assert!(!reply.text().contains("for-the-provider-alone"), "the token is shown: {}", reply.text());
         let id = reply.json()["id"].as_str().expect("an id").to_owned();
         let path = format!("/api/servers/{id}");
         crate::eventually("the server is ONLINE", Duration::from_secs(20), || async {
