@@ -174,3 +174,151 @@ fn put_time(fields: &mut Vec<Field>, key: &'static str, value: Option<i64>) {
         fields.push((key, (value as f64).into()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn tk5_effects_are_read_beside_other_fields() {
+        #[derive(Deserialize)]
+        struct Poke {
+            room: String,
+            #[serde(flatten)]
+            effect: Effect,
+        }
+        let read = |json| serde_json::from_value::<Poke>(json);
+        let poke = read(
+            json!({"room":"p1","effect":"task-progress","task_id":"t","node":"n",
+            "kind":"image_gen","state":"PROCESSING","provider":null,"progress":0,
+            "started_at_ms":7}),
+        )
+        .unwrap();
+        assert_eq!(poke.room, "p1");
+        let Effect::TaskProgress(progress) = poke.effect else {
+            panic!("{:?}", poke.effect)
+        };
+        assert_eq!(
+            (progress.progress, progress.started_at_ms),
+            (Some(0.0), Some(7))
+        );
+        let poke = read(
+            json!({"room":"p1","effect":"update-node","task_id":"t","node":"n",
+            "kind":"video_desc","state":"FAILED","error":"no"}),
+        )
+        .unwrap();
+        assert_eq!(poke.effect.task_id(), "t");
+        for wrong in [
+            json!({"room":"p1","effect":"dance","task_id":"t"}),
+            json!({"room":"p1","effect":"update-node","task_id":"t","state":"DONE"}),
+            json!({"room":"p1","effect":"update-node","task_id":"t","kind":"dance"}),
+            json!({"room":"p1","effect":"task-progress","state":"PROCESSING"}),
+            json!({"effect":"update-node","task_id":"t"}),
+        ] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tk5_every_end_of_a_task_and_what_it_makes_of_the_node() {
+        let document = |node_type: &str| {
+            let document = LoroDoc::new();
+            let node = document.get_map("nodes").ensure_mergeable_map("n").unwrap();
+            node.insert("type", node_type).unwrap();
+            node.insert("status", "generating").unwrap();
+            node.insert("pendingTask", "t").unwrap();
+            document.commit();
+            document
+        };
+        for (node_type, kind, state, given, expected) in [
+            (
+                "image",
+                "image_gen",
+                "FINISHED",
+                json!({"src":"/a"}),
+                json!(["completed", "/a", null, null]),
+            ),
+            (
+                "image",
+                "image_gen",
+                "FINISHED",
+                json!({}),
+                json!(["failed", null, "the task gave no media", null]),
+            ),
+            (
+                "image",
+                "image_gen",
+                "FAILED",
+                json!({"error":"no"}),
+                json!(["failed", null, "no", null]),
+            ),
+            (
+                "image",
+                "image_gen",
+                "FAILED",
+                json!({}),
+                json!(["failed", null, "the task failed", null]),
+            ),
+            (
+                "image",
+                "image_gen",
+                "CANCELLED",
+                json!({}),
+                json!(["idle", null, null, null]),
+            ),
+            (
+                "image",
+                "image_desc",
+                "FINISHED",
+                json!({"text":"d"}),
+                json!(["fin", null, null, "d"]),
+            ),
+            (
+                "image",
+                "image_desc",
+                "FAILED",
+                json!({"error":"no"}),
+                json!(["generating", null, "no", null]),
+            ),
+            (
+                "image",
+                "image_desc",
+                "CANCELLED",
+                json!({}),
+                json!(["generating", null, "cancelled", null]),
+            ),
+            (
+                "script",
+                "text_gen",
+                "FINISHED",
+                json!({"text":"INT."}),
+                json!(["fin", null, null, null]),
+            ),
+        ] {
+            let document = document(node_type);
+            let mut body =
+                json!({"effect":"update-node","task_id":"t","node":"n","kind":kind,"state":state});
+            body.as_object_mut()
+                .unwrap()
+                .extend(given.as_object().unwrap().clone());
+            let effect: Effect = serde_json::from_value(body).unwrap();
+            effect.write(&document).unwrap();
+            let shown = crate::json::to_json(&document);
+            let node = &shown["nodes"]["n"];
+            let found = json!([
+                node["status"],
+                node["src"],
+                node["error"],
+                node["description"]
+            ]);
+            assert_eq!(found, expected, "{kind} {state} {given}");
+            assert_eq!(node["pendingTask"], json!(null));
+            assert_eq!(shown["tasks"]["t"]["state"], state);
+            // Another task's end leaves the node alone.
+            let before = crate::json::to_json(&document)["nodes"].clone();
+            effect.write(&document).unwrap();
+            assert_eq!(crate::json::to_json(&document)["nodes"], before);
+        }
+    }
+}

@@ -84,7 +84,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         all.push(answer);
         if turn % 30 == 29 {
             let started = cpu();
-            block_on(rooms::process(&database, &warm, &clock, "p1"))?;
+            block_on(rooms::process(
+                &database,
+                &warm,
+                &clock,
+                "p1",
+                rooms::Note::Changes,
+            ))?;
             processing.push(cpu() - started);
         }
     }

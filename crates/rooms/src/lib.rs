@@ -24,7 +24,7 @@ pub use compact::compact;
 pub use edit::{Applied, apply_effect, document_json};
 pub use environment::Environment;
 pub use error::RoomsError;
-pub use process::{Processed, process};
+pub use process::{Note, Processed, process};
 pub use room::{Backfill, Fate, Room};
 pub use tick::{Ticked, tick};
 pub use turn::turn;

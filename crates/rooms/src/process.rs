@@ -19,6 +19,15 @@ use crate::{Environment, RoomsError};
 /// Passes of one call. Each takes [`canvas::plan::STEPS`] steps; the tick goes on with what is left.
 const PASSES: usize = 16;
 
+/// Whether a pass that finds nothing to do is noted in the room's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Only with changes: a wake after every burst of edits should not cost a commit of its own.
+    /// The tick notes what is left.
+    Changes,
+    Always,
+}
+
 /// What the processor did in a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Processed {
@@ -35,10 +44,11 @@ pub async fn process(
     warm: &Warm,
     environment: &impl Environment,
     room: &str,
+    note: Note,
 ) -> Result<Option<Processed>, RoomsError> {
     let mut processed = Processed::default();
     for _ in 0..PASSES {
-        let Some(pass) = pass(database, warm, environment, room).await? else {
+        let Some(pass) = pass(database, warm, environment, room, note).await? else {
             return Ok(None);
         };
         processed.head_seq = pass.processed.head_seq;
@@ -61,6 +71,7 @@ async fn pass(
     warm: &Warm,
     environment: &impl Environment,
     room: &str,
+    note: Note,
 ) -> Result<Option<Pass>, RoomsError> {
     let Some(head) = log::head(database, room).await? else {
         return Ok(None);
@@ -82,7 +93,9 @@ async fn pass(
     let seq = open.room.seq;
     open.keep();
     if plan.steps.is_empty() {
-        log::mark_processed(database, room, seq).await?;
+        if note == Note::Always {
+            log::mark_processed(database, room, seq).await?;
+        }
         return Ok(Some(idle(seq)));
     }
     let Some(mut locked) = lock(database, warm, environment, room).await? else {

@@ -4,7 +4,7 @@ use store::Database;
 use store::rooms as log;
 
 use crate::compact::{LOG_BYTES, compact};
-use crate::process::process;
+use crate::process::{Note, process};
 use crate::warm::Warm;
 use crate::{Environment, RoomsError};
 
@@ -33,7 +33,7 @@ pub async fn tick(
 ) -> Result<Ticked, RoomsError> {
     let mut ticked = Ticked::default();
     for room in log::unprocessed(database, ROOMS).await? {
-        match process(database, warm, environment, &room).await {
+        match process(database, warm, environment, &room, Note::Always).await {
             Ok(Some(processed)) => {
                 ticked.processed += 1;
                 ticked.tasks += processed.tasks;

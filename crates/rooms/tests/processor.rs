@@ -79,7 +79,13 @@ fn tk1_two_processes_submit_a_node_once() {
     let world = World::new();
     room_with(&world, |document| node(document, "i1", "image", "pending"));
     let other = rooms::Warm::default();
-    let second = rooms::process(&world.database, &other, &world.clock, ROOM);
+    let second = rooms::process(
+        &world.database,
+        &other,
+        &world.clock,
+        ROOM,
+        rooms::Note::Changes,
+    );
     let (first, second) = (
         world.process(),
         futures::executor::block_on(second).unwrap().unwrap(),

@@ -98,6 +98,7 @@ impl Simulation {
                     warm,
                     &self.world.clock,
                     ROOM,
+                    rooms::Note::Changes,
                 ))
                 .unwrap();
             }

@@ -39,7 +39,7 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     if applied.changed {
         // The effect is committed; what it makes possible (a description, the next clip) starts
         // now, or at the tick.
-        match rooms::process(&*database, &warm, &outside, &room).await {
+        match rooms::process(&*database, &warm, &outside, &room, rooms::Note::Changes).await {
             Ok(processed) => {
                 database.give_back();
                 let processed = processed.unwrap_or_default();

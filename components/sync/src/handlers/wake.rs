@@ -32,7 +32,7 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     let mut tasks = 0;
     for room in rooms {
         let database = Lent::take().await?;
-        match rooms::process(&*database, &warm, &outside, &room).await {
+        match rooms::process(&*database, &warm, &outside, &room, rooms::Note::Changes).await {
             Ok(processed) => {
                 database.give_back();
                 if let Some(processed) = processed {

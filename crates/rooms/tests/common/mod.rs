@@ -115,7 +115,13 @@ impl World {
     }
 
     pub fn process(&self) -> rooms::Processed {
-        let processed = rooms::process(&self.database, &self.warm, &self.clock, ROOM);
+        let processed = rooms::process(
+            &self.database,
+            &self.warm,
+            &self.clock,
+            ROOM,
+            rooms::Note::Changes,
+        );
         block_on(processed).unwrap().unwrap()
     }
 
