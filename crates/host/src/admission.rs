@@ -22,7 +22,11 @@ impl Drop for Waiting<'_> {
 
 impl Admission {
     pub(crate) fn new(places: usize, queue: usize) -> Self {
-        Self { places: Semaphore::new(places), waiting: AtomicUsize::new(0), queue }
+        Self {
+            places: Semaphore::new(places),
+            waiting: AtomicUsize::new(0),
+            queue,
+        }
     }
 
     /// A place, at once or in turn; none when the queue is full.

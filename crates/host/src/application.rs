@@ -77,10 +77,15 @@ impl Application {
             return problem(StatusCode::BAD_REQUEST, reason);
         }
         let Some(_place) = self.admission.enter().await else {
-            return problem(StatusCode::SERVICE_UNAVAILABLE, "too many requests are waiting");
+            return problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many requests are waiting",
+            );
         };
-        let request =
-            request.map(|body| body.map_err(|error| Error::InternalError(Some(error.to_string()))).boxed_unsync());
+        let request = request.map(|body| {
+            body.map_err(|error| Error::InternalError(Some(error.to_string())))
+                .boxed_unsync()
+        });
         let response = self.route(request, client, RequestData { depth: 0 }).await;
         response.map(|body| body.map_err(Into::into).boxed_unsync())
     }
@@ -113,15 +118,23 @@ impl Application {
     ) -> Result<Response<WasiBody>, Error> {
         let data = self.deeper(depth, id)?;
         let Some(component) = self.ids.get(id).map(|index| &self.components[*index]) else {
-            tracing::error!("a component called `{id}`, which is no component with an HTTP trigger");
+            tracing::error!(
+                "a component called `{id}`, which is no component with an HTTP trigger"
+            );
             return Err(Error::DestinationNotFound);
         };
-        headers::complete_uri(&mut request, Scheme::HTTP).map_err(|_| Error::HttpRequestUriInvalid)?;
+        headers::complete_uri(&mut request, Scheme::HTTP)
+            .map_err(|_| Error::HttpRequestUriInvalid)?;
         let path = request.uri().path().to_owned();
         if let Some(mut found) = component.everything.matches(&path) {
             // Spin passes the path on as it is.
             found.rest.clone_from(&path);
-            headers::describe(&mut request, &found, &component.everything_headers, CHAINED_CLIENT);
+            headers::describe(
+                &mut request,
+                &found,
+                &component.everything_headers,
+                CHAINED_CLIENT,
+            );
         }
         Ok(self.answer(component, request, data).await)
     }
@@ -133,13 +146,18 @@ impl Application {
         depth: u32,
     ) -> Result<Response<WasiBody>, Error> {
         let data = self.deeper(depth, "self")?;
-        if request.uri().authority().is_none_or(|authority| authority.host().is_empty()) {
+        if request
+            .uri()
+            .authority()
+            .is_none_or(|authority| authority.host().is_empty())
+        {
             let path = request.uri().path_and_query().cloned();
             let mut parts = http::uri::Parts::default();
             parts.scheme = Some(Scheme::HTTP);
             parts.authority = Some(http::uri::Authority::from_static("self.alt"));
             parts.path_and_query = path;
-            *request.uri_mut() = http::Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)?;
+            *request.uri_mut() =
+                http::Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)?;
         }
         request.headers_mut().remove(http::header::HOST);
         Ok(self.route(request, CHAINED_CLIENT, data).await)
@@ -147,7 +165,9 @@ impl Application {
 
     fn deeper(&self, depth: u32, target: &str) -> Result<RequestData, Error> {
         if depth >= self.limits.chain_depth {
-            tracing::error!("a request was passed on {depth} times and would go on to `{target}`; it ends here");
+            tracing::error!(
+                "a request was passed on {depth} times and would go on to `{target}`; it ends here"
+            );
             return Err(Error::LoopDetected);
         }
         Ok(RequestData { depth: depth + 1 })
@@ -164,15 +184,27 @@ impl Application {
             Err(error) => error,
         };
         let id = &component.id;
-        if error.downcast_ref::<InstantiationError<RequestData>>().is_some() {
+        if error
+            .downcast_ref::<InstantiationError<RequestData>>()
+            .is_some()
+        {
             tracing::error!("component `{id}` could not be started: {error:#}");
-            problem(StatusCode::SERVICE_UNAVAILABLE, "no instance could be started")
+            problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no instance could be started",
+            )
         } else if error.downcast_ref::<ExpirationError>().is_some() {
             tracing::error!("component `{id}` took too long to answer");
-            problem(StatusCode::GATEWAY_TIMEOUT, "the component took too long to answer")
+            problem(
+                StatusCode::GATEWAY_TIMEOUT,
+                "the component took too long to answer",
+            )
         } else {
             tracing::error!("component `{id}` failed to answer: {error:#}");
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "the component failed to answer")
+            problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the component failed to answer",
+            )
         }
     }
 
@@ -181,7 +213,11 @@ impl Application {
     ///
     /// # Errors
     /// None after the listener is bound, short of running out of memory.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> io::Result<()> {
         serve::serve(self, listener, shutdown).await
     }
 
@@ -204,11 +240,15 @@ impl Application {
 
     /// Routes and the components behind them, most specific first.
     pub fn routes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.router.routes().map(|route| (route.raw.as_str(), &*self.components[route.component].id))
+        self.router
+            .routes()
+            .map(|route| (route.raw.as_str(), &*self.components[route.component].id))
     }
 
     /// Database files by label, for tools that look after them.
     pub fn sqlite_files(&self) -> impl Iterator<Item = (&str, &Path)> {
-        self.sqlite_files.iter().map(|(label, path)| (label.as_str(), path.as_path()))
+        self.sqlite_files
+            .iter()
+            .map(|(label, path)| (label.as_str(), path.as_path()))
     }
 }

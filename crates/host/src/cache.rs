@@ -28,20 +28,25 @@ impl Cache {
             .recursive(true)
             .mode(0o700)
             .create(&directory)
-            .map_err(failed("the directory for compiled components cannot be made"))
+            .map_err(failed(
+                "the directory for compiled components cannot be made",
+            ))
             .and_then(|()| {
-                std::fs::metadata(&directory)
-                    .map_err(failed("the directory for compiled components cannot be read"))
+                std::fs::metadata(&directory).map_err(failed(
+                    "the directory for compiled components cannot be read",
+                ))
             })
             .and_then(|metadata| {
                 if metadata.uid() != own_uid().unwrap_or(metadata.uid()) {
-                    let error = std::io::Error::other("it belongs to another user; name another directory");
+                    let error =
+                        std::io::Error::other("it belongs to another user; name another directory");
                     return Err(("the directory for compiled components is not safe", error));
                 }
                 if metadata.mode() & 0o077 != 0 {
                     let private = std::fs::Permissions::from_mode(0o700);
-                    std::fs::set_permissions(&directory, private)
-                        .map_err(failed("the directory for compiled components cannot be made private"))?;
+                    std::fs::set_permissions(&directory, private).map_err(failed(
+                        "the directory for compiled components cannot be made private",
+                    ))?;
                 }
                 Ok(())
             });
@@ -56,7 +61,11 @@ impl Cache {
         hash.update(wasm);
         let mut shape = HashWriter(&mut hash);
         std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut shape);
-        let name: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let name: String = hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         self.directory.join(format!("{name}.cwasm"))
     }
 
@@ -96,7 +105,11 @@ impl Cache {
 
 /// Writes a file under another name and renames it, so that nobody reads half of it.
 fn write_whole(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = directory.join(format!(".{}.{:?}", std::process::id(), std::thread::current().id()));
+    let temporary = directory.join(format!(
+        ".{}.{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
     let result = std::fs::File::create(&temporary)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&temporary, path));
@@ -109,7 +122,9 @@ fn write_whole(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<(
 
 /// The user this process runs as, where the system tells.
 fn own_uid() -> Option<u32> {
-    std::fs::metadata("/proc/self").ok().map(|metadata| metadata.uid())
+    std::fs::metadata("/proc/self")
+        .ok()
+        .map(|metadata| metadata.uid())
 }
 
 /// Feeds what `Hash` writes into a lasting hash.

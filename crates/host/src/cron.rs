@@ -50,7 +50,9 @@ pub(crate) fn check(pre: &InstancePre<GuestState>) -> Result<(), String> {
     if pre.component().get_export_index(None, EXPORT).is_some() {
         Ok(())
     } else {
-        Err(format!("it has a cron trigger, but does not export `{EXPORT}` of `spin:cron@3.0.0`"))
+        Err(format!(
+            "it has a cron trigger, but does not export `{EXPORT}` of `spin:cron@3.0.0`"
+        ))
     }
 }
 
@@ -68,8 +70,16 @@ impl Job {
                 };
                 match result {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::error!("component `{}`: a tick failed: {error:#}", job.context.id),
-                    Err(_) => tracing::error!("component `{}`: a tick took too long and was stopped", job.context.id),
+                    Ok(Err(error)) => {
+                        tracing::error!(
+                            "component `{}`: a tick failed: {error:#}",
+                            job.context.grants.id
+                        )
+                    }
+                    Err(_) => tracing::error!(
+                        "component `{}`: a tick took too long and was stopped",
+                        job.context.grants.id
+                    ),
                 }
             });
         }
@@ -78,10 +88,14 @@ impl Job {
     async fn tick(&self, engine: &Engine, timestamp: u64) -> wasmtime::Result<()> {
         let mut store = GuestState::new_store(engine, &self.context)?;
         let instance = self.pre.instantiate_async(&mut store).await?;
-        let handler = instance
-            .get_typed_func::<(Metadata,), (Result<(), Failure>,)>(&mut store, EXPORT)?;
+        let handler =
+            instance.get_typed_func::<(Metadata,), (Result<(), Failure>,)>(&mut store, EXPORT)?;
         let (result,) = store
-            .run_concurrent(async |accessor| handler.call_concurrent(accessor, (Metadata { timestamp },)).await)
+            .run_concurrent(async |accessor| {
+                handler
+                    .call_concurrent(accessor, (Metadata { timestamp },))
+                    .await
+            })
             .await??;
         if let Err(Failure::Other(reason)) = result {
             bail!("{reason}");

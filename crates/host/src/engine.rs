@@ -38,7 +38,10 @@ const KEEP_RESIDENT: usize = 256 << 10;
 /// Makes the engine. Where address space is scarce it does without a pool of instances.
 pub(crate) fn engine(instances: u32) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
-    config.epoch_interruption(true).wasm_component_model(true).wasm_component_model_async(true);
+    config
+        .epoch_interruption(true)
+        .wasm_component_model(true)
+        .wasm_component_model_async(true);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances * CORE_INSTANCES)
@@ -111,17 +114,22 @@ impl Clock {
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (engine, ticking) = (engine.clone(), Arc::clone(&shared));
-        let thread = std::thread::Builder::new().name("epoch".into()).spawn(move || {
-            while !ticking.stopped.load(Ordering::Acquire) {
-                if ticking.alive.load(Ordering::Acquire) == 0 {
-                    std::thread::park();
-                } else {
-                    std::thread::sleep(TICK);
-                    engine.increment_epoch();
+        let thread = std::thread::Builder::new()
+            .name("epoch".into())
+            .spawn(move || {
+                while !ticking.stopped.load(Ordering::Acquire) {
+                    if ticking.alive.load(Ordering::Acquire) == 0 {
+                        std::thread::park();
+                    } else {
+                        std::thread::sleep(TICK);
+                        engine.increment_epoch();
+                    }
                 }
-            }
-        })?;
-        Ok(Self(Arc::new(Hand { thread: thread.thread().clone(), shared })))
+            })?;
+        Ok(Self(Arc::new(Hand {
+            thread: thread.thread().clone(),
+            shared,
+        })))
     }
 
     /// Counts an instance, for as long as the value lives.

@@ -35,14 +35,24 @@ pub enum LoadError {
 
 impl LoadError {
     pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
-        Self::Io { path: path.to_owned(), action, source }
+        Self::Io {
+            path: path.to_owned(),
+            action,
+            source,
+        }
     }
 
     pub(crate) fn manifest(path: &Path, message: impl Into<String>) -> Self {
-        Self::Manifest { path: path.to_owned(), message: message.into() }
+        Self::Manifest {
+            path: path.to_owned(),
+            message: message.into(),
+        }
     }
 
     pub(crate) fn component(component: &str, message: impl Into<String>) -> Self {
-        Self::Component { component: component.to_owned(), message: message.into() }
+        Self::Component {
+            component: component.to_owned(),
+            message: message.into(),
+        }
     }
 }

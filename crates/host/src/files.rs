@@ -15,7 +15,10 @@ pub(crate) fn mounts(
     let direct: Option<Vec<_>> = files
         .iter()
         .map(|mount| match mount {
-            FilesMount::Placement { source, destination } if excluded.is_empty() => {
+            FilesMount::Placement {
+                source,
+                destination,
+            } if excluded.is_empty() => {
                 let source = base.join(source);
                 source.is_dir().then(|| (source, absolute(destination)))
             }
@@ -31,11 +34,17 @@ pub(crate) fn mounts(
     std::fs::create_dir_all(staging).map_err(|error| describe(staging, &error))?;
     let excluded = excluded
         .iter()
-        .map(|pattern| glob::Pattern::new(pattern).map_err(|error| format!("`exclude_files`: \"{pattern}\": {error}")))
+        .map(|pattern| {
+            glob::Pattern::new(pattern)
+                .map_err(|error| format!("`exclude_files`: \"{pattern}\": {error}"))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     for mount in files {
         match mount {
-            FilesMount::Placement { source, destination } => {
+            FilesMount::Placement {
+                source,
+                destination,
+            } => {
                 let relative = destination.trim_start_matches('/');
                 check_relative(relative)?;
                 let from = base.join(source);
@@ -50,10 +59,19 @@ pub(crate) fn mounts(
     Ok(vec![(staging.to_owned(), "/".into())])
 }
 
-fn copy_matches(pattern: &str, base: &Path, staging: &Path, excluded: &[glob::Pattern]) -> Result<(), String> {
+fn copy_matches(
+    pattern: &str,
+    base: &Path,
+    staging: &Path,
+    excluded: &[glob::Pattern],
+) -> Result<(), String> {
     check_relative(pattern)?;
     let escaped = glob::Pattern::escape(&base.to_string_lossy());
-    let whole = if escaped.is_empty() { pattern.to_owned() } else { format!("{escaped}/{pattern}") };
+    let whole = if escaped.is_empty() {
+        pattern.to_owned()
+    } else {
+        format!("{escaped}/{pattern}")
+    };
     let found = glob::glob(&whole).map_err(|error| format!("`files`: \"{pattern}\": {error}"))?;
     let mut any = false;
     for entry in found {
@@ -65,13 +83,19 @@ fn copy_matches(pattern: &str, base: &Path, staging: &Path, excluded: &[glob::Pa
     if any || pattern.contains(['*', '?', '[']) {
         Ok(())
     } else {
-        Err(format!("`files`: there is no {}", base.join(pattern).display()))
+        Err(format!(
+            "`files`: there is no {}",
+            base.join(pattern).display()
+        ))
     }
 }
 
 fn copy(from: &Path, to: &Path, base: &Path, excluded: &[glob::Pattern]) -> Result<(), String> {
     let relative = from.strip_prefix(base).unwrap_or(from);
-    if excluded.iter().any(|pattern| pattern.matches_path(relative)) {
+    if excluded
+        .iter()
+        .any(|pattern| pattern.matches_path(relative))
+    {
         return Ok(());
     }
     if from.is_dir() {
@@ -85,20 +109,31 @@ fn copy(from: &Path, to: &Path, base: &Path, excluded: &[glob::Pattern]) -> Resu
     if let Some(parent) = to.parent() {
         std::fs::create_dir_all(parent).map_err(|error| describe(parent, &error))?;
     }
-    std::fs::copy(from, to).map(drop).map_err(|error| describe(from, &error))
+    std::fs::copy(from, to)
+        .map(drop)
+        .map_err(|error| describe(from, &error))
 }
 
 /// What a manifest names must not lead out of its folder.
 fn check_relative(path: &str) -> Result<(), String> {
-    if Path::new(path).components().all(|part| matches!(part, Part::Normal(_) | Part::CurDir)) {
+    if Path::new(path)
+        .components()
+        .all(|part| matches!(part, Part::Normal(_) | Part::CurDir))
+    {
         Ok(())
     } else {
-        Err(format!("`files`: \"{path}\" must be a path inside the application, without `..`"))
+        Err(format!(
+            "`files`: \"{path}\" must be a path inside the application, without `..`"
+        ))
     }
 }
 
 fn absolute(destination: &str) -> String {
-    if destination.starts_with('/') { destination.to_owned() } else { format!("/{destination}") }
+    if destination.starts_with('/') {
+        destination.to_owned()
+    } else {
+        format!("/{destination}")
+    }
 }
 
 fn describe(path: &Path, error: &std::io::Error) -> String {
@@ -110,7 +145,11 @@ mod tests {
     use super::*;
 
     fn tree(base: &Path) {
-        for (path, text) in [("web/index.html", "index"), ("web/css/a.css", "css"), ("notes.txt", "notes")] {
+        for (path, text) in [
+            ("web/index.html", "index"),
+            ("web/css/a.css", "css"),
+            ("notes.txt", "notes"),
+        ] {
             let path = base.join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
@@ -118,7 +157,10 @@ mod tests {
     }
 
     fn placement(source: &str, destination: &str) -> FilesMount {
-        FilesMount::Placement { source: source.into(), destination: destination.into() }
+        FilesMount::Placement {
+            source: source.into(),
+            destination: destination.into(),
+        }
     }
 
     #[test]
@@ -137,11 +179,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (base, staging) = (directory.path(), directory.path().join("staging"));
         tree(base);
-        let files = [FilesMount::Pattern("web/**/*".into()), placement("notes.txt", "/docs/n.txt")];
+        let files = [
+            FilesMount::Pattern("web/**/*".into()),
+            placement("notes.txt", "/docs/n.txt"),
+        ];
         let found = mounts(base, &staging, &files, &["web/css/*".into()]).unwrap();
         assert_eq!(found, [(staging.clone(), "/".to_owned())]);
-        assert_eq!(std::fs::read_to_string(staging.join("web/index.html")).unwrap(), "index");
-        assert_eq!(std::fs::read_to_string(staging.join("docs/n.txt")).unwrap(), "notes");
+        assert_eq!(
+            std::fs::read_to_string(staging.join("web/index.html")).unwrap(),
+            "index"
+        );
+        assert_eq!(
+            std::fs::read_to_string(staging.join("docs/n.txt")).unwrap(),
+            "notes"
+        );
         assert!(!staging.join("web/css/a.css").exists());
     }
 
@@ -156,7 +207,8 @@ mod tests {
             placement("missing", "/x"),
             placement("web", "/../x"),
         ] {
-            let message = mounts(base, &staging, std::slice::from_ref(&mount), &[]).expect_err("refused");
+            let message =
+                mounts(base, &staging, std::slice::from_ref(&mount), &[]).expect_err("refused");
             assert!(message.contains("`files`"), "{mount:?}: {message}");
         }
     }

@@ -18,8 +18,8 @@ use crate::outbound::{Client, Outbound};
 use crate::sqlite::Database;
 use crate::variables::ComponentVariables;
 
-/// What all instances of one component share.
-pub(crate) struct ComponentContext {
+/// What the manifest grants to a component.
+pub(crate) struct Grants {
     pub id: Arc<str>,
     pub variables: ComponentVariables,
     pub environment: Vec<(String, String)>,
@@ -32,6 +32,11 @@ pub(crate) struct ComponentContext {
     pub key_value: BTreeMap<String, Arc<Backend>>,
     pub stdout: Log,
     pub stderr: Log,
+}
+
+/// What all instances of one component share.
+pub(crate) struct ComponentContext {
+    pub grants: Arc<Grants>,
     pub client: Client,
     pub instance_memory: usize,
     pub clock: Clock,
@@ -58,20 +63,30 @@ pub(crate) struct GuestState {
 
 impl GuestState {
     /// A store for a new instance.
-    pub(crate) fn new_store(engine: &Engine, component: &Arc<ComponentContext>) -> wasmtime::Result<Store<Self>> {
+    pub(crate) fn new_store(
+        engine: &Engine,
+        component: &Arc<ComponentContext>,
+    ) -> wasmtime::Result<Store<Self>> {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.envs(&component.environment).stdout(component.stdout.clone()).stderr(component.stderr.clone());
-        for (directory, path) in &component.mounts {
+        wasi.envs(&component.grants.environment)
+            .stdout(component.grants.stdout.clone())
+            .stderr(component.grants.stderr.clone());
+        for (directory, path) in &component.grants.mounts {
             wasi.preopened_dir(directory, path, FsPerms::ReadOnly)?;
         }
-        let limits = StoreLimitsBuilder::new().memory_size(component.instance_memory).build();
+        let limits = StoreLimitsBuilder::new()
+            .memory_size(component.instance_memory)
+            .build();
         let state = Self {
             component: Arc::clone(component),
             table: ResourceTable::new(),
             open_connections: 0,
             open_stores: 0,
             depths: HashMap::new(),
-            outbound: Outbound { component: Arc::clone(component), depth: 0 },
+            outbound: Outbound {
+                component: Arc::clone(component),
+                depth: 0,
+            },
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             limits,
@@ -88,13 +103,20 @@ impl GuestState {
 
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.outbound,
+        }
     }
 }
 

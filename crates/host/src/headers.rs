@@ -40,20 +40,31 @@ fn value(text: &str) -> HeaderValue {
 }
 
 /// Gives the request an absolute address. Says what is wrong if it has none.
-pub(crate) fn complete_uri<B>(request: &mut Request<B>, scheme: Scheme) -> Result<(), &'static str> {
+pub(crate) fn complete_uri<B>(
+    request: &mut Request<B>,
+    scheme: Scheme,
+) -> Result<(), &'static str> {
     let headers = request.headers_mut();
     // Transport information; a guest that forwards a request must not pass it on.
     headers.remove(header::CONNECTION);
     let host = headers.get(header::HOST).map(|host| {
-        host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()).ok_or("the Host header is malformed")
+        host.to_str()
+            .ok()
+            .and_then(|host| host.parse::<Authority>().ok())
+            .ok_or("the Host header is malformed")
     });
     let host = host.transpose()?;
-    if host.as_ref().is_some_and(|host| chained_component(host.host()).is_some()) {
+    if host
+        .as_ref()
+        .is_some_and(|host| chained_component(host.host()).is_some())
+    {
         headers.remove(header::HOST);
     }
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     let authority = match (parts.authority.take(), host) {
-        (Some(uri), Some(host)) if uri != host => return Err("the Host header contradicts the address"),
+        (Some(uri), Some(host)) if uri != host => {
+            return Err("the Host header contradicts the address");
+        }
         (Some(authority), _) | (None, Some(authority)) => authority,
         (None, None) => return Err("the Host header is missing"),
     };

@@ -28,10 +28,18 @@ struct Inner {
 
 impl Log {
     /// Opens `<directory>/<component>_<stream>.txt` for appending.
-    pub(crate) fn open(directory: &Path, component: &str, stream: &str, follow: bool) -> io::Result<Self> {
+    pub(crate) fn open(
+        directory: &Path,
+        component: &str,
+        stream: &str,
+        follow: bool,
+    ) -> io::Result<Self> {
         let path = directory.join(format!("{component}_{stream}.txt"));
         let file = File::options().create(true).append(true).open(path)?;
-        Ok(Self(Arc::new(Inner { file, follow: follow.then(|| component.to_owned()) })))
+        Ok(Self(Arc::new(Inner {
+            file,
+            follow: follow.then(|| component.to_owned()),
+        })))
     }
 
     /// Appends. The file is in the page cache, so that this does not wait for the disk.
@@ -70,7 +78,8 @@ impl Pollable for Log {
 
 impl OutputStream for Log {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.append(&bytes).map_err(|error| StreamError::LastOperationFailed(error.into()))
+        self.append(&bytes)
+            .map_err(|error| StreamError::LastOperationFailed(error.into()))
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -83,7 +92,11 @@ impl OutputStream for Log {
 }
 
 impl AsyncWrite for Log {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Poll::Ready(self.append(bytes).map(|()| bytes.len()))
     }
 

@@ -33,7 +33,11 @@ pub struct Options {
 impl Options {
     /// Options for one manifest and state directory, the rest as by default.
     pub fn new(manifest: impl Into<PathBuf>, state_dir: impl Into<PathBuf>) -> Self {
-        Self { manifest: manifest.into(), state_dir: state_dir.into(), ..Self::default() }
+        Self {
+            manifest: manifest.into(),
+            state_dir: state_dir.into(),
+            ..Self::default()
+        }
     }
 }
 
@@ -121,5 +125,9 @@ pub enum Progress<'a> {
     /// A component has no compiled form yet and is being compiled.
     Compiling { component: &'a str },
     /// A component is ready, `done` of `total`.
-    Ready { component: &'a str, done: usize, total: usize },
+    Ready {
+        component: &'a str,
+        done: usize,
+        total: usize,
+    },
 }

@@ -19,8 +19,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, HasData, Resource};
-use wasmtime_wasi_http::p3::bindings::http::client;
 use wasmtime_wasi::TrappableError;
+use wasmtime_wasi_http::p3::bindings::http::client;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::{Request as GuestRequest, Response as GuestResponse};
 use wasmtime_wasi_http::{
@@ -50,8 +50,11 @@ pub(crate) fn client() -> Client {
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     tcp.enforce_http(false);
-    let connector =
-        HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
+    let connector = HttpsConnectorBuilder::new()
+        .with_webpki_roots()
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
@@ -65,7 +68,13 @@ pub(crate) struct Outbound {
     pub depth: u32,
 }
 
-type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+type Sent = Result<
+    (
+        Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ),
+    Error,
+>;
 
 impl WasiHttpHooks for Outbound {
     fn send_request(
@@ -78,7 +87,8 @@ impl WasiHttpHooks for Outbound {
         let (component, depth) = (Arc::clone(&self.component), self.depth);
         Box::new(async move {
             let response = send(&component, depth, request, options.unwrap_or_default()).await?;
-            let nothing_left: Box<dyn Future<Output = _> + Send> = Box::new(std::future::ready(Ok(())));
+            let nothing_left: Box<dyn Future<Output = _> + Send> =
+                Box::new(std::future::ready(Ok(())));
             Ok((response, nothing_left))
         })
     }
@@ -96,15 +106,22 @@ async fn send(
     let own = host.is_empty() || host == OWN_HOST;
     let scheme = uri.scheme_str().unwrap_or("https");
     let allowed = if own {
-        component.allowed_hosts.allows_self()
+        component.grants.allowed_hosts.allows_self()
     } else {
-        component.allowed_hosts.allows(scheme, host, uri.port_u16())
+        component
+            .grants
+            .allowed_hosts
+            .allows(scheme, host, uri.port_u16())
     };
     if !allowed {
-        let place = if own { "self".into() } else { format!("{scheme}://{}", authority(&uri)) };
+        let place = if own {
+            "self".into()
+        } else {
+            format!("{scheme}://{}", authority(&uri))
+        };
         tracing::error!(
             "component `{}` may not call {place}; to allow it, add it to the component's `allowed_outbound_hosts`",
-            component.id
+            component.grants.id
         );
         return Err(Error::HttpRequestDenied);
     }
@@ -113,27 +130,39 @@ async fn send(
         if !component.may_chain {
             tracing::error!(
                 "component `{}` is started by a schedule and cannot reach {} in process; use the public address",
-                component.id,
+                component.grants.id,
                 target.unwrap_or("self")
             );
-            return Err(if own { Error::HttpRequestUriInvalid } else { Error::DestinationNotFound });
+            return Err(if own {
+                Error::HttpRequestUriInvalid
+            } else {
+                Error::DestinationNotFound
+            });
         }
-        let application = component.application.upgrade().ok_or(Error::DestinationUnavailable)?;
+        let application = component
+            .application
+            .upgrade()
+            .ok_or(Error::DestinationUnavailable)?;
         let answer = async {
             match target {
                 Some(target) => application.chain(target, request, depth).await,
                 None => application.call_self(request, depth).await,
             }
         };
-        timeout(first_byte, answer).await.map_err(|_| Error::ConnectionReadTimeout)??
+        timeout(first_byte, answer)
+            .await
+            .map_err(|_| Error::ConnectionReadTimeout)??
     } else {
         request.headers_mut().remove(header::CONNECTION);
         let connect = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-        timeout(connect.saturating_add(first_byte), component.client.request(request))
-            .await
-            .map_err(|_| Error::ConnectionReadTimeout)?
-            .map_err(client_error)?
-            .map(|body| body.map_err(Error::from).boxed_unsync())
+        timeout(
+            connect.saturating_add(first_byte),
+            component.client.request(request),
+        )
+        .await
+        .map_err(|_| Error::ConnectionReadTimeout)?
+        .map_err(client_error)?
+        .map(|body| body.map_err(Error::from).boxed_unsync())
     };
     Ok(match options.between_bytes_timeout {
         Some(between) => response.map(|body| Timed::new(body, between).boxed_unsync()),
@@ -151,28 +180,50 @@ fn client_error(error: legacy::Error) -> Error {
     let mut cause = error.source();
     while let Some(reason) = cause {
         if let Some(error) = reason.downcast_ref::<io::Error>() {
-            return match error.kind() {
-                io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
-                io::ErrorKind::TimedOut => Error::ConnectionTimeout,
-                io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe
-                | io::ErrorKind::UnexpectedEof => Error::ConnectionTerminated,
-                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    Error::DestinationIpUnroutable
-                }
-                io::ErrorKind::InvalidData => Error::TlsProtocolError,
-                _ => Error::DnsError { rcode: Some(error.to_string()), info_code: None },
-            };
+            if let Some(error) = io_error(error) {
+                return error;
+            }
+            // An error of another library, packed in.
+            cause = error.get_ref().map(|inner| inner as &dyn std::error::Error);
+            continue;
+        }
+        if reason.is::<rustls::Error>() {
+            return Error::TlsProtocolError;
         }
         if let Some(error) = reason.downcast_ref::<hyper::Error>()
             && error.is_incomplete_message()
         {
             return Error::ConnectionTerminated;
         }
+        if reason.to_string() == "dns error" {
+            return Error::DnsError {
+                rcode: reason.source().map(ToString::to_string),
+                info_code: None,
+            };
+        }
         cause = reason.source();
     }
-    if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
+    if error.is_connect() {
+        Error::DestinationUnavailable
+    } else {
+        Error::HttpProtocolError
+    }
+}
+
+fn io_error(error: &io::Error) -> Option<Error> {
+    Some(match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Error::ConnectionTerminated,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Error::DestinationIpUnroutable
+        }
+        io::ErrorKind::InvalidData => Error::TlsProtocolError,
+        _ => return None,
+    })
 }
 
 /// A body whose parts must not be further apart than a given time.
@@ -184,7 +235,11 @@ struct Timed {
 
 impl Timed {
     fn new(body: WasiBody, between: Duration) -> Self {
-        Self { body, between, sleep: Box::pin(sleep(between)) }
+        Self {
+            body,
+            between,
+            sleep: Box::pin(sleep(between)),
+        }
     }
 }
 
@@ -201,7 +256,10 @@ impl Body for Timed {
             self.sleep.as_mut().reset(deadline);
             return Poll::Ready(frame);
         }
-        self.sleep.as_mut().poll(context).map(|()| Some(Err(Error::ConnectionReadTimeout)))
+        self.sleep
+            .as_mut()
+            .poll(context)
+            .map(|()| Some(Err(Error::ConnectionReadTimeout)))
     }
 
     fn is_end_stream(&self) -> bool {

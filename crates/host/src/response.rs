@@ -10,8 +10,12 @@ use crate::Body;
 /// Seconds after which a client that was turned away may come again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-pub(crate) fn body<E>(bytes: impl Into<Bytes>) -> http_body_util::combinators::UnsyncBoxBody<Bytes, E> {
-    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+pub(crate) fn body<E>(
+    bytes: impl Into<Bytes>,
+) -> http_body_util::combinators::UnsyncBoxBody<Bytes, E> {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 pub(crate) fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
@@ -32,9 +36,14 @@ pub(crate) fn problem<E>(
     });
     let mut response = Response::new(body(problem.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     response
 }

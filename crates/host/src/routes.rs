@@ -74,14 +74,22 @@ impl Route {
         let slash = if raw.starts_with('/') { "" } else { "/" };
         let absolute = format!("{slash}{raw}");
         let based = absolute.strip_suffix('/').unwrap_or(&absolute).to_owned();
-        let prefix = based.strip_suffix("/...").or_else(|| based.strip_suffix("/*"));
+        let prefix = based
+            .strip_suffix("/...")
+            .or_else(|| based.strip_suffix("/*"));
         let segments = split(prefix.unwrap_or(&based))
             .map(|segment| match segment.strip_prefix(':') {
                 Some(name) => Segment::Named(name.to_owned()),
                 None => Segment::Word(segment.to_owned()),
             })
             .collect();
-        Self { segments, wildcard: prefix.is_some(), raw: raw.to_owned(), based, component }
+        Self {
+            segments,
+            wildcard: prefix.is_some(),
+            raw: raw.to_owned(),
+            based,
+            component,
+        }
     }
 
     /// The route that chaining pretends: everything belongs to the component.
@@ -99,7 +107,13 @@ impl Route {
             Segment::Word(_) => Rank::Word,
             Segment::Named(_) => Rank::Named,
         });
-        segments.chain([if self.wildcard { Rank::Wildcard } else { Rank::End }]).collect()
+        segments
+            .chain([if self.wildcard {
+                Rank::Wildcard
+            } else {
+                Rank::End
+            }])
+            .collect()
     }
 
     pub(crate) fn matches<'a>(&'a self, path: &str) -> Option<Match<'a>> {
@@ -119,12 +133,20 @@ impl Route {
             rest.push_str(segment);
         }
         if !self.wildcard {
-            return rest.is_empty().then_some(Match { route: self, rest, named });
+            return rest.is_empty().then_some(Match {
+                route: self,
+                rest,
+                named,
+            });
         }
         if path.ends_with('/') {
             rest.push('/');
         }
-        Some(Match { route: self, rest, named })
+        Some(Match {
+            route: self,
+            rest,
+            named,
+        })
     }
 }
 
@@ -142,10 +164,22 @@ mod tests {
     #[test]
     fn op2_routes_are_chosen_as_spin_chooses_them() {
         let routes = [
-            "/", "/one", "/one/...", "/one/two/...", "/one/two/three", "/u/:id", "/u/me", "/u/:id/posts/...",
+            "/",
+            "/one",
+            "/one/...",
+            "/one/two/...",
+            "/one/two/three",
+            "/u/:id",
+            "/u/me",
+            "/u/:id/posts/...",
             "/...",
         ];
-        let router = Router::new(routes.iter().enumerate().map(|(index, route)| (*route, index)));
+        let router = Router::new(
+            routes
+                .iter()
+                .enumerate()
+                .map(|(index, route)| (*route, index)),
+        );
         // path, route, rest
         let cases = [
             ("/", "/", ""),
@@ -163,7 +197,11 @@ mod tests {
         ];
         for (path, route, rest) in cases {
             let found = router.find(path).expect(path);
-            assert_eq!((found.route.raw.as_str(), found.rest.as_str()), (route, rest), "{path}");
+            assert_eq!(
+                (found.route.raw.as_str(), found.rest.as_str()),
+                (route, rest),
+                "{path}"
+            );
         }
         assert_eq!(router.find("/u/7").unwrap().named, [("id", "7".to_owned())]);
     }

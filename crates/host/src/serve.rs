@@ -30,7 +30,9 @@ pub(crate) async fn serve(
     let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout);
     loop {
         let place = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -67,8 +69,14 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still open after {:?} and are cut off", limits.drain_timeout);
+    if tokio::time::timeout(limits.drain_timeout, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "some requests were still open after {:?} and are cut off",
+            limits.drain_timeout
+        );
     }
     Ok(())
 }

@@ -17,8 +17,13 @@ const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         Err("a name must not be empty".into())
-    } else if let Some(c) = name.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_')) {
-        Err(format!("{c:?} cannot be in a name; use lower-case letters, digits and underscores"))
+    } else if let Some(c) = name
+        .chars()
+        .find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_'))
+    {
+        Err(format!(
+            "{c:?} cannot be in a name; use lower-case letters, digits and underscores"
+        ))
     } else if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         Err("a name must start with a lower-case letter".into())
     } else if name.ends_with('_') || name.contains("__") {
@@ -89,7 +94,11 @@ impl Values {
             let known: Vec<_> = declared.keys().map(String::as_str).collect();
             return Err(LoadError::Variable(format!(
                 "variable `{name}` is given, but the manifest does not declare it under [variables]; it declares {}",
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                }
             )));
         }
         let value = |(name, variable): (&String, &Variable)| {
@@ -98,7 +107,12 @@ impl Values {
                 .rev()
                 .find(|(given, _)| given == name)
                 .map(|(_, value)| value.clone())
-                .or_else(|| environment(&format!("{ENVIRONMENT_PREFIX}{}", name.to_ascii_uppercase())))
+                .or_else(|| {
+                    environment(&format!(
+                        "{ENVIRONMENT_PREFIX}{}",
+                        name.to_ascii_uppercase()
+                    ))
+                })
                 .or_else(|| variable.default.clone());
             if value.is_none() {
                 tracing::warn!("required variable `{name}` has no value");
@@ -141,7 +155,8 @@ impl wit::Host for GuestState {
 impl<T: Send> wit::HostWithStore<T> for GuestData {
     async fn get(accessor: &Accessor<T, Self>, name: String) -> Result<String, Error> {
         check_name(&name).map_err(|reason| Error::InvalidName(format!("{name:?}: {reason}")))?;
-        let value = accessor.with(|mut access| access.get().component.variables.get(&name).cloned());
+        let value =
+            accessor.with(|mut access| access.get().component.grants.variables.get(&name).cloned());
         match value {
             Some(Ok(value)) => Ok(value),
             Some(Err(reason)) => Err(Error::Provider(reason)),
@@ -174,7 +189,8 @@ mod tests {
     fn op6_given_values_win_over_the_environment_and_that_over_defaults() {
         let given = [("given".to_owned(), "option".to_owned())];
         let environment = |name: &str| {
-            matches!(name, "SPIN_VARIABLE_GIVEN" | "SPIN_VARIABLE_AMBIENT").then(|| "environment".to_owned())
+            matches!(name, "SPIN_VARIABLE_GIVEN" | "SPIN_VARIABLE_AMBIENT")
+                .then(|| "environment".to_owned())
         };
         let values = Values::new(&declared(), &given, environment).unwrap();
         let cases = [
@@ -197,8 +213,13 @@ mod tests {
     #[test]
     fn op6_an_undeclared_variable_is_refused_by_name() {
         let given = [("levl".to_owned(), "x".to_owned())];
-        let message = Values::new(&declared(), &given, |_| None).unwrap_err().to_string();
-        assert!(message.contains("levl") && message.contains("plain"), "{message}");
+        let message = Values::new(&declared(), &given, |_| None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("levl") && message.contains("plain"),
+            "{message}"
+        );
     }
 
     #[test]

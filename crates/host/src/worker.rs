@@ -41,7 +41,12 @@ impl Workers {
             limits.instance_concurrency = 1;
             limits.instance_reuse = 1;
         }
-        Self { engine, component, proxy, limits }
+        Self {
+            engine,
+            component,
+            proxy,
+            limits,
+        }
     }
 }
 
@@ -75,7 +80,7 @@ impl HandlerState for Workers {
                 sleep: Box::pin(sleep(FOREVER)),
             },
             state: Worker {
-                component: Arc::clone(&self.component.id),
+                component: Arc::clone(&self.component.grants.id),
                 concurrency: self.limits.instance_concurrency,
                 reuse: self.limits.instance_reuse,
                 request: self.limits.request_timeout.unwrap_or(FOREVER),
@@ -127,7 +132,10 @@ impl WorkerState for Worker {
 
     fn drop(&self, store: Store<GuestState>, result: Result<(), wasmtime::Error>) {
         if let Err(error) = result {
-            tracing::error!("component `{}`: an instance failed: {error:?}", self.component);
+            tracing::error!(
+                "component `{}`: an instance failed: {error:?}",
+                self.component
+            );
         }
         drop(store);
     }

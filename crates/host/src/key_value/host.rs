@@ -20,7 +20,10 @@ pub struct Store {
 
 impl GuestState {
     fn store(&self, resource: &Resource<Store>) -> Result<Store, Error> {
-        self.table.get(resource).cloned().map_err(|error| Error::Other(error.to_string()))
+        self.table
+            .get(resource)
+            .cloned()
+            .map_err(|error| Error::Other(error.to_string()))
     }
 }
 
@@ -42,14 +45,22 @@ impl<T: Send + 'static> wit::HostStoreWithStore<T> for GuestData {
     async fn open(accessor: &Accessor<T, Self>, label: String) -> Result<Resource<Store>, Error> {
         accessor.with(|mut access| {
             let state = access.get();
-            if !state.component.key_value_granted.contains(&label) {
+            if !state.component.grants.key_value_granted.contains(&label) {
                 return Err(Error::AccessDenied);
             }
-            let backend = state.component.key_value.get(&label).ok_or(Error::NoSuchStore)?;
+            let backend = state
+                .component
+                .grants
+                .key_value
+                .get(&label)
+                .ok_or(Error::NoSuchStore)?;
             if state.open_stores >= MAX_STORES {
                 return Err(Error::StoreTableFull);
             }
-            let store = Store { label: label.into(), backend: Arc::clone(backend) };
+            let store = Store {
+                label: label.into(),
+                backend: Arc::clone(backend),
+            };
             let resource = state.table.push(store).map_err(|_| Error::StoreTableFull)?;
             state.open_stores += 1;
             Ok(resource)
@@ -75,7 +86,11 @@ impl<T: Send + 'static> wit::HostStoreWithStore<T> for GuestData {
         store.backend.set(store.label, key, value).await
     }
 
-    async fn delete(accessor: &Accessor<T, Self>, store: Resource<Store>, key: String) -> Result<(), Error> {
+    async fn delete(
+        accessor: &Accessor<T, Self>,
+        store: Resource<Store>,
+        key: String,
+    ) -> Result<(), Error> {
         let store = accessor.with(|mut access| access.get().store(&store))?;
         store.backend.delete(store.label, key).await
     }

@@ -25,7 +25,10 @@ impl Backend {
         {
             std::fs::create_dir_all(parent)?;
         }
-        Ok(Arc::new(Self { location, connection: Mutex::default() }))
+        Ok(Arc::new(Self {
+            location,
+            connection: Mutex::default(),
+        }))
     }
 
     /// Runs `operation` on a blocking thread.
@@ -35,7 +38,10 @@ impl Backend {
     ) -> Result<T, Error> {
         let backend = Arc::clone(self);
         let result = tokio::task::spawn_blocking(move || {
-            let mut slot = backend.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slot = backend
+                .connection
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let connection = match slot.take() {
                 Some(connection) => connection,
                 None => backend.open()?,
@@ -67,11 +73,17 @@ impl Backend {
         Ok(connection)
     }
 
-    pub(super) async fn get(self: &Arc<Self>, store: Arc<str>, key: String) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) async fn get(
+        self: &Arc<Self>,
+        store: Arc<str>,
+        key: String,
+    ) -> Result<Option<Vec<u8>>, Error> {
         let value: Option<Vec<u8>> = self
             .run(move |connection| {
                 connection
-                    .prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?
+                    .prepare_cached(
+                        "SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2",
+                    )?
                     .query_row((&*store, key), |row| row.get(0))
                     .optional()
             })
@@ -98,7 +110,11 @@ impl Backend {
         .await
     }
 
-    pub(super) async fn delete(self: &Arc<Self>, store: Arc<str>, key: String) -> Result<(), Error> {
+    pub(super) async fn delete(
+        self: &Arc<Self>,
+        store: Arc<str>,
+        key: String,
+    ) -> Result<(), Error> {
         self.run(move |connection| {
             connection
                 .prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?
@@ -108,7 +124,11 @@ impl Backend {
         .await
     }
 
-    pub(super) async fn exists(self: &Arc<Self>, store: Arc<str>, key: String) -> Result<bool, Error> {
+    pub(super) async fn exists(
+        self: &Arc<Self>,
+        store: Arc<str>,
+        key: String,
+    ) -> Result<bool, Error> {
         self.run(move |connection| {
             connection
                 .prepare_cached("SELECT 1 FROM spin_key_value WHERE store = ?1 AND key = ?2")?
@@ -133,7 +153,9 @@ impl Backend {
 
 fn check_size(bytes: usize) -> Result<(), Error> {
     if bytes > MAX_RESULT_BYTES {
-        return Err(Error::Other(format!("query result exceeds limit of {MAX_RESULT_BYTES} bytes")));
+        return Err(Error::Other(format!(
+            "query result exceeds limit of {MAX_RESULT_BYTES} bytes"
+        )));
     }
     Ok(())
 }

@@ -74,7 +74,11 @@ impl Manifest {
     pub(crate) fn parse(text: &str, base: &Path) -> Result<Self, String> {
         check_version(text)?;
         let document: Document = toml::from_str(text).map_err(|error| error.to_string())?;
-        Builder { base, components: BTreeMap::new() }.build(document)
+        Builder {
+            base,
+            components: BTreeMap::new(),
+        }
+        .build(document)
     }
 }
 
@@ -100,7 +104,12 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn build(mut self, document: Document) -> Result<Manifest, String> {
-        if let Some((kind, _)) = document.application.trigger.iter().find(|(_, table)| !table.is_empty()) {
+        if let Some((kind, _)) = document
+            .application
+            .trigger
+            .iter()
+            .find(|(_, table)| !table.is_empty())
+        {
             return Err(format!(
                 "`application.trigger.{kind}`: settings for all triggers are not supported; remove them"
             ));
@@ -135,11 +144,15 @@ impl Builder<'_> {
         for (index, trigger) in document.trigger.cron.into_iter().enumerate() {
             let place = format!("trigger.cron[{index}]");
             let component = self.reference(&place, "cron", index, trigger.component)?;
-            cron.push(CronTrigger { component, expression: trigger.cron_expression });
+            cron.push(CronTrigger {
+                component,
+                expression: trigger.cron_expression,
+            });
         }
         for (id, component) in &self.components {
             for (name, template) in &component.variables {
-                check_name(name).map_err(|reason| format!("`component.{id}.variables.{name}`: {reason}"))?;
+                check_name(name)
+                    .map_err(|reason| format!("`component.{id}.variables.{name}`: {reason}"))?;
                 crate::variables::Template::parse(template)
                     .and_then(|template| template.check(&document.variables))
                     .map_err(|reason| format!("`component.{id}.variables.{name}`: {reason}"))?;
@@ -168,7 +181,11 @@ impl Builder<'_> {
                 let known: Vec<_> = self.components.keys().map(String::as_str).collect();
                 Err(format!(
                     "`{place}.component` names `{id}`, but there is no `[component.{id}]`; there is {}",
-                    if known.is_empty() { "none".into() } else { known.join(", ") }
+                    if known.is_empty() {
+                        "none".into()
+                    } else {
+                        known.join(", ")
+                    }
                 ))
             }
             ComponentReference::Inline(component) => {
@@ -190,10 +207,16 @@ impl Builder<'_> {
             }
         };
         let unsupported = [
-            ("ai_models", component.ai_models.is_some_and(|models| !models.is_empty())),
+            (
+                "ai_models",
+                component.ai_models.is_some_and(|models| !models.is_empty()),
+            ),
             ("allowed_http_hosts", component.allowed_http_hosts.is_some()),
             ("dependencies", component.dependencies.is_some()),
-            ("dependencies_inherit_configuration", component.dependencies_inherit_configuration.is_some()),
+            (
+                "dependencies_inherit_configuration",
+                component.dependencies_inherit_configuration.is_some(),
+            ),
             ("profile", component.profile.is_some()),
         ];
         if let Some((key, _)) = unsupported.iter().find(|(_, used)| *used) {
@@ -202,7 +225,9 @@ impl Builder<'_> {
             } else {
                 "remove it"
             };
-            return Err(format!("`component.{id}.{key}` is not supported by this host; {remedy}"));
+            return Err(format!(
+                "`component.{id}.{key}` is not supported by this host; {remedy}"
+            ));
         }
         self.components.insert(
             id,
@@ -237,7 +262,8 @@ fn build_command(build: &Build) -> String {
 /// Ids are kebab-case words; they become host names and file names.
 fn check_component_id(id: &str) -> Result<(), String> {
     let word = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(|c| c.is_ascii_alphanumeric())
+        word.starts_with(|c: char| c.is_ascii_alphabetic())
+            && word.chars().all(|c| c.is_ascii_alphanumeric())
     };
     if id.split('-').all(word) {
         Ok(())

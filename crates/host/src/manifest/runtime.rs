@@ -55,13 +55,21 @@ impl RuntimeConfig {
                 let text = std::fs::read_to_string(path).map_err(|source| {
                     LoadError::io(path, "the runtime configuration cannot be read", source)
                 })?;
-                Self::parse(&text)
-                    .map_err(|message| LoadError::RuntimeConfig { path: path.to_owned(), message })?
+                Self::parse(&text).map_err(|message| LoadError::RuntimeConfig {
+                    path: path.to_owned(),
+                    message,
+                })?
             }
         };
         let default = |file: &str| SqliteDatabase::File(state_dir.join(file));
-        config.sqlite.entry(DEFAULT_LABEL.into()).or_insert_with(|| default("sqlite_db.db"));
-        config.key_value.entry(DEFAULT_LABEL.into()).or_insert_with(|| default("sqlite_key_value.db"));
+        config
+            .sqlite
+            .entry(DEFAULT_LABEL.into())
+            .or_insert_with(|| default("sqlite_db.db"));
+        config
+            .key_value
+            .entry(DEFAULT_LABEL.into())
+            .or_insert_with(|| default("sqlite_key_value.db"));
         Ok(config)
     }
 
@@ -90,7 +98,9 @@ impl Backend {
             ));
         }
         if self._url.is_some() || self._token.is_some() {
-            return Err(format!("`{place}`: a backend of type \"spin\" takes only `path`"));
+            return Err(format!(
+                "`{place}`: a backend of type \"spin\" takes only `path`"
+            ));
         }
         Ok(match self.path {
             Some(path) => SqliteDatabase::File(path),

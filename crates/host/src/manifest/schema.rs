@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,7 +195,9 @@ where
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<U, A::Error> {
-        Ok((self.1)(Err(T::deserialize(MapAccessDeserializer::new(map))?)))
+        Ok((self.1)(Err(T::deserialize(MapAccessDeserializer::new(
+            map,
+        ))?)))
     }
 }
 
@@ -213,19 +215,27 @@ where
 
 impl<'de> Deserialize<'de> for ComponentReference {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text_or(deserializer, "a component id or a component table", |value| match value {
-            Ok(id) => Self::Id(id),
-            Err(component) => Self::Inline(Box::new(component)),
-        })
+        text_or(
+            deserializer,
+            "a component id or a component table",
+            |value| match value {
+                Ok(id) => Self::Id(id),
+                Err(component) => Self::Inline(Box::new(component)),
+            },
+        )
     }
 }
 
 impl<'de> Deserialize<'de> for Source {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text_or(deserializer, "the path of a component", |value| match value {
-            Ok(path) => Self::Path(path),
-            Err(toml::Table { .. }) => Self::Elsewhere,
-        })
+        text_or(
+            deserializer,
+            "the path of a component",
+            |value| match value {
+                Ok(path) => Self::Path(path),
+                Err(toml::Table { .. }) => Self::Elsewhere,
+            },
+        )
     }
 }
 
@@ -236,10 +246,14 @@ impl<'de> Deserialize<'de> for Route {
         struct Table {
             private: bool,
         }
-        text_or(deserializer, "a path such as \"/api/...\" or { private = true }", |value| match value {
-            Ok(path) => Self::Path(path),
-            Err(Table { private }) => Self::Private { private },
-        })
+        text_or(
+            deserializer,
+            "a path such as \"/api/...\" or { private = true }",
+            |value| match value {
+                Ok(path) => Self::Path(path),
+                Err(Table { private }) => Self::Private { private },
+            },
+        )
     }
 }
 
@@ -251,9 +265,19 @@ impl<'de> Deserialize<'de> for FilesMount {
             source: String,
             destination: String,
         }
-        text_or(deserializer, "a pattern or { source, destination }", |value| match value {
-            Ok(pattern) => Self::Pattern(pattern),
-            Err(Table { source, destination }) => Self::Placement { source, destination },
-        })
+        text_or(
+            deserializer,
+            "a pattern or { source, destination }",
+            |value| match value {
+                Ok(pattern) => Self::Pattern(pattern),
+                Err(Table {
+                    source,
+                    destination,
+                }) => Self::Placement {
+                    source,
+                    destination,
+                },
+            },
+        )
     }
 }

@@ -48,7 +48,10 @@ fn op2_a_whole_manifest_is_read() {
     .unwrap();
     assert_eq!(manifest.name, "a");
     assert_eq!(manifest.components["api"].source, Path::new("app/api.wasm"));
-    assert_eq!(manifest.components["api"].build.as_deref(), Some("cd w && one && two"));
+    assert_eq!(
+        manifest.components["api"].build.as_deref(),
+        Some("cd w && one && two")
+    );
     assert_eq!(manifest.http[0].route.as_deref(), Some("/api/..."));
     assert_eq!(manifest.http[1].route, None);
     assert_eq!(manifest.http[1].component, "inline-http1");
@@ -59,31 +62,97 @@ fn op2_a_whole_manifest_is_read() {
 const REFUSED: &[(&str, &[&str])] = &[
     ("colour = \"red\"", &["unknown field `colour`", "line 4"]),
     ("[aplication]", &["unknown field `aplication`"]),
-    ("[[trigger.redis]]\nchannel = \"c\"", &["unknown field `redis`", "`http`", "`cron`"]),
-    ("[[trigger.http]]\ncomponent = \"x\"", &["missing field `route`"]),
-    ("[[trigger.http]]\nroute = \"/\"", &["missing field `component`"]),
-    ("[[trigger.http]]\nroute = \"/\"\ncomponent = \"x\"", &["trigger.http[0].component", "[component.x]"]),
-    ("[[trigger.http]]\nroute = { private = false }\ncomponent = { source = \"a\" }", &["trigger.http[0].route"]),
-    ("[[trigger.http]]\nroute = { hidden = true }\ncomponent = { source = \"a\" }", &["unknown field `hidden`"]),
-    ("[[trigger.http]]\nroute = 1\ncomponent = { source = \"a\" }", &["private = true"]),
-    ("[[trigger.http]]\nroute = \"/\"\nexecutor = { type = \"wagi\" }\ncomponent = { source = \"a\" }", &["unknown variant `wagi`"]),
-    ("[[trigger.http]]\nroute = \"/\"\ncomponent = { sauce = \"a\" }", &["unknown field `sauce`"]),
-    ("[[trigger.cron]]\ncomponent = { source = \"a\" }\ncron = \"* * * * * *\"", &["unknown field `cron`", "`cron-expression`"]),
+    (
+        "[[trigger.redis]]\nchannel = \"c\"",
+        &["unknown field `redis`", "`http`", "`cron`"],
+    ),
+    (
+        "[[trigger.http]]\ncomponent = \"x\"",
+        &["missing field `route`"],
+    ),
+    (
+        "[[trigger.http]]\nroute = \"/\"",
+        &["missing field `component`"],
+    ),
+    (
+        "[[trigger.http]]\nroute = \"/\"\ncomponent = \"x\"",
+        &["trigger.http[0].component", "[component.x]"],
+    ),
+    (
+        "[[trigger.http]]\nroute = { private = false }\ncomponent = { source = \"a\" }",
+        &["trigger.http[0].route"],
+    ),
+    (
+        "[[trigger.http]]\nroute = { hidden = true }\ncomponent = { source = \"a\" }",
+        &["unknown field `hidden`"],
+    ),
+    (
+        "[[trigger.http]]\nroute = 1\ncomponent = { source = \"a\" }",
+        &["private = true"],
+    ),
+    (
+        "[[trigger.http]]\nroute = \"/\"\nexecutor = { type = \"wagi\" }\ncomponent = { source = \"a\" }",
+        &["unknown variant `wagi`"],
+    ),
+    (
+        "[[trigger.http]]\nroute = \"/\"\ncomponent = { sauce = \"a\" }",
+        &["unknown field `sauce`"],
+    ),
+    (
+        "[[trigger.cron]]\ncomponent = { source = \"a\" }\ncron = \"* * * * * *\"",
+        &["unknown field `cron`", "`cron-expression`"],
+    ),
     ("[component.x]", &["missing field `source`"]),
     ("[component.x]\nsource = 1", &["the path of a component"]),
-    ("[component.x]\nsource = { url = \"https://x\", digest = \"d\" }", &["component.x.source", "local path"]),
-    ("[component.x]\nsource = \"a\"\nsqlite = [\"default\"]", &["unknown field `sqlite`", "`sqlite_databases`"]),
-    ("[component.x]\nsource = \"a\"\nai_models = [\"llama\"]", &["component.x.ai_models", "not supported"]),
-    ("[component.x]\nsource = \"a\"\nallowed_http_hosts = []", &["allowed_outbound_hosts"]),
-    ("[component.x]\nsource = \"a\"\nfiles = [{ source = \"a\" }]", &["missing field `destination`"]),
-    ("[component.x]\nsource = \"a\"\n[component.x.build]\nworkdir = \"w\"", &["missing field `command`"]),
-    ("[component.\"-x\"]\nsource = \"a\"", &["component.-x", "my-api"]),
-    ("[component.x]\nsource = \"a\"\nvariables = { a = \"{{ nothing }}\" }", &["component.x.variables.a", "nothing"]),
-    ("[component.x]\nsource = \"a\"\nvariables = { a = \"{{ b\" }", &["component.x.variables.a", "}}"]),
-    ("[variables]\nA = { default = \"\" }", &["variables.A", "lower-case"]),
+    (
+        "[component.x]\nsource = { url = \"https://x\", digest = \"d\" }",
+        &["component.x.source", "local path"],
+    ),
+    (
+        "[component.x]\nsource = \"a\"\nsqlite = [\"default\"]",
+        &["unknown field `sqlite`", "`sqlite_databases`"],
+    ),
+    (
+        "[component.x]\nsource = \"a\"\nai_models = [\"llama\"]",
+        &["component.x.ai_models", "not supported"],
+    ),
+    (
+        "[component.x]\nsource = \"a\"\nallowed_http_hosts = []",
+        &["allowed_outbound_hosts"],
+    ),
+    (
+        "[component.x]\nsource = \"a\"\nfiles = [{ source = \"a\" }]",
+        &["missing field `destination`"],
+    ),
+    (
+        "[component.x]\nsource = \"a\"\n[component.x.build]\nworkdir = \"w\"",
+        &["missing field `command`"],
+    ),
+    (
+        "[component.\"-x\"]\nsource = \"a\"",
+        &["component.-x", "my-api"],
+    ),
+    (
+        "[component.x]\nsource = \"a\"\nvariables = { a = \"{{ nothing }}\" }",
+        &["component.x.variables.a", "nothing"],
+    ),
+    (
+        "[component.x]\nsource = \"a\"\nvariables = { a = \"{{ b\" }",
+        &["component.x.variables.a", "}}"],
+    ),
+    (
+        "[variables]\nA = { default = \"\" }",
+        &["variables.A", "lower-case"],
+    ),
     ("[variables]\na = { }", &["variables.a", "required = true"]),
-    ("[variables]\na = { default = \"x\", required = true }", &["variables.a"]),
-    ("[variables]\na = { defualt = \"x\" }", &["unknown field `defualt`"]),
+    (
+        "[variables]\na = { default = \"x\", required = true }",
+        &["variables.a"],
+    ),
+    (
+        "[variables]\na = { defualt = \"x\" }",
+        &["unknown field `defualt`"],
+    ),
     ("name = \"b\"", &["duplicate key"]),
     ("x = ", &["line 4"]),
 ];
@@ -121,20 +190,44 @@ fn op2_runtime_configuration_names_databases_and_stores() {
         "#,
     )
     .unwrap();
-    assert_eq!(config.sqlite["default"], SqliteDatabase::File("a.db".into()));
+    assert_eq!(
+        config.sqlite["default"],
+        SqliteDatabase::File("a.db".into())
+    );
     assert_eq!(config.sqlite["scratch"], SqliteDatabase::Memory);
-    assert_eq!(config.key_value["default"], SqliteDatabase::File("kv.db".into()));
+    assert_eq!(
+        config.key_value["default"],
+        SqliteDatabase::File("kv.db".into())
+    );
 }
 
 #[test]
 fn op2_mistakes_in_runtime_configuration_are_named() {
     let refused: &[(&str, &[&str])] = &[
-        ("[sqlite.default]\ntype = \"spin\"", &["unknown field `sqlite`"]),
-        ("[sqlite_database.default]\ntype = \"spin\"\nfile = \"a\"", &["unknown field `file`", "line 3"]),
-        ("[sqlite_database.default]\npath = \"a\"", &["missing field `type`"]),
-        ("[sqlite_database.default]\ntype = \"libsql\"\nurl = \"https://x\"\ntoken = \"t\"", &["sqlite_database.default.type", "libsql", "under Spin"]),
-        ("[key_value_store.default]\ntype = \"redis\"\nurl = \"redis://x\"", &["key_value_store.default.type", "redis"]),
-        ("[key_value_store.default]\ntype = \"spin\"\nurl = \"redis://x\"", &["takes only `path`"]),
+        (
+            "[sqlite.default]\ntype = \"spin\"",
+            &["unknown field `sqlite`"],
+        ),
+        (
+            "[sqlite_database.default]\ntype = \"spin\"\nfile = \"a\"",
+            &["unknown field `file`", "line 3"],
+        ),
+        (
+            "[sqlite_database.default]\npath = \"a\"",
+            &["missing field `type`"],
+        ),
+        (
+            "[sqlite_database.default]\ntype = \"libsql\"\nurl = \"https://x\"\ntoken = \"t\"",
+            &["sqlite_database.default.type", "libsql", "under Spin"],
+        ),
+        (
+            "[key_value_store.default]\ntype = \"redis\"\nurl = \"redis://x\"",
+            &["key_value_store.default.type", "redis"],
+        ),
+        (
+            "[key_value_store.default]\ntype = \"spin\"\nurl = \"redis://x\"",
+            &["takes only `path`"],
+        ),
     ];
     for (text, words) in refused {
         let message = RuntimeConfig::parse(text).expect_err(text);

@@ -22,13 +22,21 @@ pub(super) fn access(sql: &str) -> Access {
     let is = |word: &str, names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
     const CHANGES: [&str; 4] = ["insert", "update", "delete", "replace"];
     const SCHEMA: [&str; 6] = ["create", "drop", "alter", "reindex", "vacuum", "analyze"];
-    if is(first, &CHANGES) || is(first, &["with"]) && words.by_ref().any(|word| is(word, &CHANGES)) {
+    if is(first, &CHANGES) || is(first, &["with"]) && words.by_ref().any(|word| is(word, &CHANGES))
+    {
         return Access::Change;
     }
     // A deferred transaction takes no lock yet; it must not queue when it does, because it may
     // hold a read lock that the writer before it waits for.
-    let begins = is(first, &["begin"]) && words.take(2).any(|word| is(word, &["immediate", "exclusive"]));
-    if begins || is(first, &SCHEMA) { Access::Lock } else { Access::Read }
+    let begins = is(first, &["begin"])
+        && words
+            .take(2)
+            .any(|word| is(word, &["immediate", "exclusive"]));
+    if begins || is(first, &SCHEMA) {
+        Access::Lock
+    } else {
+        Access::Read
+    }
 }
 
 /// The words of a statement, without comments. Quoted text is not told apart; it can only make a
@@ -79,7 +87,10 @@ mod tests {
             ("INSERT INTO a VALUES (1)", Access::Change),
             ("\n/* x */Update a SET b = 1", Access::Change),
             ("WITH x AS (SELECT 1) SELECT * FROM x", Access::Read),
-            ("WITH x AS (SELECT 1) INSERT INTO a SELECT * FROM x", Access::Change),
+            (
+                "WITH x AS (SELECT 1) INSERT INTO a SELECT * FROM x",
+                Access::Change,
+            ),
             ("CREATE TABLE a (b)", Access::Lock),
             ("EXPLAIN INSERT INTO a VALUES (1)", Access::Read),
             ("", Access::Read),

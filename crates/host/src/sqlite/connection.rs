@@ -20,7 +20,13 @@ use super::BUSY_TIMEOUT;
 const STATEMENT_CACHE: usize = 128;
 
 /// Settings of a connection that guests do change, and that can be set back.
-const SETTINGS: [&str; 5] = ["foreign_keys", "synchronous", "cache_size", "temp_store", "wal_autocheckpoint"];
+const SETTINGS: [&str; 5] = [
+    "foreign_keys",
+    "synchronous",
+    "cache_size",
+    "temp_store",
+    "wal_autocheckpoint",
+];
 
 /// Pragmas that leave nothing on the connection, whatever their argument.
 const HARMLESS: [&str; 16] = [
@@ -68,11 +74,17 @@ impl Traces {
             | AuthAction::CreateTempTable { .. }
             | AuthAction::CreateTempTrigger { .. }
             | AuthAction::CreateTempView { .. } => &self.lasting,
-            AuthAction::Function { function_name: "changes" | "total_changes" } => &self.counts,
-            AuthAction::Pragma { pragma_name, pragma_value: Some(value) } => {
+            AuthAction::Function {
+                function_name: "changes" | "total_changes",
+            } => &self.counts,
+            AuthAction::Pragma {
+                pragma_name,
+                pragma_value: Some(value),
+            } => {
                 if SETTINGS.contains(&pragma_name) {
                     &self.settings
-                } else if HARMLESS.contains(&pragma_name) || is_kept_in_the_file(pragma_name, value) {
+                } else if HARMLESS.contains(&pragma_name) || is_kept_in_the_file(pragma_name, value)
+                {
                     return Authorization::Allow;
                 } else {
                     &self.lasting
@@ -88,7 +100,10 @@ impl Traces {
 
 /// Write-ahead logging is a property of the file, not of the connection.
 fn is_kept_in_the_file(pragma: &str, value: &str) -> bool {
-    pragma == "journal_mode" && ["wal", "delete"].iter().any(|mode| value.eq_ignore_ascii_case(mode))
+    pragma == "journal_mode"
+        && ["wal", "delete"]
+            .iter()
+            .any(|mode| value.eq_ignore_ascii_case(mode))
 }
 
 /// A connection, and what it needs to pass for a new one.
@@ -113,11 +128,23 @@ impl Warm {
         };
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-        let settings = if in_file { read_settings(&connection).ok() } else { None };
+        let settings = if in_file {
+            read_settings(&connection).ok()
+        } else {
+            None
+        };
         let traces = Arc::new(Traces::default());
         let authorizer = Arc::clone(&traces);
-        connection.authorizer(Some(move |context: AuthContext<'_>| authorizer.authorize(&context)));
-        Ok(Self { connection, traces, settings, used_before: false, changed: Cell::new(false) })
+        connection.authorizer(Some(move |context: AuthContext<'_>| {
+            authorizer.authorize(&context)
+        }));
+        Ok(Self {
+            connection,
+            traces,
+            settings,
+            used_before: false,
+            changed: Cell::new(false),
+        })
     }
 
     /// Prepares a statement. The authorizer sees a statement when it is prepared, not when it is
@@ -149,11 +176,22 @@ impl Warm {
     }
 
     pub(super) fn changes(&self) -> u64 {
-        if self.used_before && !self.changed.get() { 0 } else { self.connection.changes() }
+        if self.used_before && !self.changed.get() {
+            0
+        } else {
+            self.connection.changes()
+        }
     }
 
     pub(super) fn last_insert_rowid(&self) -> i64 {
         self.connection.last_insert_rowid()
+    }
+
+    /// Whether there is nothing to undo.
+    pub(super) fn is_clean(&self) -> bool {
+        !self.in_transaction()
+            && !self.traces.lasting.load(Relaxed)
+            && !self.traces.settings.load(Relaxed)
     }
 
     /// The connection as good as new, or nothing when it cannot be.
@@ -178,7 +216,9 @@ impl Warm {
     }
 }
 
-fn read_settings(connection: &rusqlite::Connection) -> Result<[i64; SETTINGS.len()], rusqlite::Error> {
+fn read_settings(
+    connection: &rusqlite::Connection,
+) -> Result<[i64; SETTINGS.len()], rusqlite::Error> {
     let mut values = [0; SETTINGS.len()];
     for (name, value) in SETTINGS.iter().zip(&mut values) {
         *value = connection.pragma_query_value(None, name, |row| row.get(0))?;

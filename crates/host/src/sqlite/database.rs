@@ -1,7 +1,9 @@
 //! One labelled database: where it is, its queue of writers, its warm connections.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,12 +15,17 @@ use crate::manifest::SqliteDatabase;
 /// once, few enough that their caches (2 MB each at most) stay small.
 const MAX_WARM: usize = 16;
 
+/// How long a writer waits for all those before it.
+const LONGEST_QUEUE: Duration = Duration::from_secs(30);
+
 /// A labelled database.
 #[derive(Debug)]
 pub(crate) struct Database {
     location: SqliteDatabase,
     /// The right to write. Waiters are served in order.
     writer: Arc<Semaphore>,
+    /// How often the right to write was given.
+    turns: AtomicU64,
     warm: Mutex<Vec<Warm>>,
 }
 
@@ -31,7 +38,12 @@ impl Database {
         {
             std::fs::create_dir_all(parent)?;
         }
-        Ok(Arc::new(Self { location, writer: Arc::new(Semaphore::new(1)), warm: Mutex::default() }))
+        Ok(Arc::new(Self {
+            location,
+            writer: Arc::new(Semaphore::new(1)),
+            turns: AtomicU64::new(0),
+            warm: Mutex::default(),
+        }))
     }
 
     /// The database file; none for a database in memory.
@@ -53,20 +65,37 @@ impl Database {
     }
 
     /// Waits for the right to write, in order of arrival. A database in memory has one user.
+    ///
+    /// Nobody waits longer than Spin's busy timeout for one writer, but a queue that moves is not
+    /// a lock that is stuck: it is waited for up to `LONGEST_QUEUE`.
     pub(super) async fn queue_to_write(&self) -> Result<Option<OwnedSemaphorePermit>, Error> {
         if self.path().is_none() {
             return Ok(None);
         }
-        match tokio::time::timeout(BUSY_TIMEOUT, Arc::clone(&self.writer).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Some(permit)),
-            // The semaphore is never closed; a lock error is the honest answer all the same.
-            Ok(Err(_)) | Err(_) => Err(Error::Io(LOCKED.into())),
+        let end = Instant::now() + LONGEST_QUEUE;
+        let turn = Arc::clone(&self.writer).acquire_owned();
+        tokio::pin!(turn);
+        loop {
+            let turns = self.turns.load(Relaxed);
+            match tokio::time::timeout(BUSY_TIMEOUT, &mut turn).await {
+                Ok(Ok(permit)) => {
+                    self.turns.fetch_add(1, Relaxed);
+                    return Ok(Some(permit));
+                }
+                Err(_) if self.turns.load(Relaxed) != turns && Instant::now() < end => {}
+                // The semaphore is never closed; a lock error is the honest answer all the same.
+                Ok(Err(_)) | Err(_) => return Err(Error::Io(LOCKED.into())),
+            }
         }
     }
 
     /// A connection that behaves as a new one.
     pub(super) fn connect(&self) -> Result<Warm, rusqlite::Error> {
-        let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let warm = self
+            .warm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         match warm {
             Some(warm) => Ok(warm),
             None => Warm::open(self.path().map(PathBuf::from)),

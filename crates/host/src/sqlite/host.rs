@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::{Mutex, mpsc};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
-    Accessor, Destination, FutureReader, Resource, StreamProducer, StreamReader, StreamResult, VecBuffer,
+    Accessor, Destination, FutureReader, Resource, StreamProducer, StreamReader, StreamResult,
+    VecBuffer,
 };
 
 use super::classify::{Access, access};
@@ -29,7 +30,10 @@ impl Connection {
         let access = access(&sql);
         if access != Access::Read
             && session.permit.is_none()
-            && !session.warm.as_ref().is_some_and(super::connection::Warm::in_transaction)
+            && !session
+                .warm
+                .as_ref()
+                .is_some_and(super::connection::Warm::in_transaction)
         {
             session.permit = session.database.queue_to_write().await?;
         }
@@ -37,24 +41,43 @@ impl Connection {
     }
 
     async fn changes(self) -> u64 {
-        self.0.lock().await.warm.as_ref().map_or(0, super::connection::Warm::changes)
+        self.0
+            .lock()
+            .await
+            .warm
+            .as_ref()
+            .map_or(0, super::connection::Warm::changes)
     }
 
     async fn last_insert_rowid(self) -> i64 {
-        self.0.lock().await.warm.as_ref().map_or(0, super::connection::Warm::last_insert_rowid)
+        self.0
+            .lock()
+            .await
+            .warm
+            .as_ref()
+            .map_or(0, super::connection::Warm::last_insert_rowid)
     }
 }
 
 impl GuestState {
     fn open_connection(&mut self, label: &str) -> Result<Resource<Connection>, Error> {
-        if !self.component.sqlite_granted.contains(label) {
+        if !self.component.grants.sqlite_granted.contains(label) {
             return Err(Error::AccessDenied);
         }
-        let database = self.component.sqlite.get(label).ok_or(Error::NoSuchDatabase)?;
+        let database = self
+            .component
+            .grants
+            .sqlite
+            .get(label)
+            .ok_or(Error::NoSuchDatabase)?;
         if self.open_connections >= MAX_CONNECTIONS {
             return Err(Error::Io("too many connections opened".into()));
         }
-        let session = Session { database: Arc::clone(database), warm: None, permit: None };
+        let session = Session {
+            database: Arc::clone(database),
+            warm: None,
+            permit: None,
+        };
         let connection = Connection(Arc::new(Mutex::new(session)));
         let resource = self.table.push(connection).map_err(io_error)?;
         self.open_connections += 1;
@@ -62,7 +85,10 @@ impl GuestState {
     }
 
     fn connection(&self, resource: &Resource<Connection>) -> Result<Connection, Error> {
-        self.table.get(resource).cloned().map_err(|_| Error::InvalidConnection)
+        self.table
+            .get(resource)
+            .cloned()
+            .map_err(|_| Error::InvalidConnection)
     }
 }
 
@@ -83,14 +109,21 @@ impl wit::HostConnection for GuestState {
         statement: String,
         parameters: Vec<Value>,
     ) -> Result<wit::QueryResult, Error> {
-        let answer = self.connection(&connection)?.execute(statement, parameters).await?;
+        let answer = self
+            .connection(&connection)?
+            .execute(statement, parameters)
+            .await?;
         let mut rows = answer.rows;
         let ended = match answer.rest {
             Rest::Ended(result) => result,
             Rest::Streaming(mut batches, ended) => {
                 let mut bytes: usize = rows.iter().flat_map(|row| &row.values).map(size).sum();
                 while let Some(batch) = batches.recv().await {
-                    bytes += batch.iter().flat_map(|row| &row.values).map(size).sum::<usize>();
+                    bytes += batch
+                        .iter()
+                        .flat_map(|row| &row.values)
+                        .map(size)
+                        .sum::<usize>();
                     if bytes > MAX_RESULT_BYTES {
                         return Err(Error::Io(format!(
                             "query result exceeds limit of {MAX_RESULT_BYTES} bytes"
@@ -101,10 +134,16 @@ impl wit::HostConnection for GuestState {
                 ended.await.unwrap_or_else(|error| Err(io_error(error)))
             }
         };
-        ended.map(|()| wit::QueryResult { columns: answer.columns, rows })
+        ended.map(|()| wit::QueryResult {
+            columns: answer.columns,
+            rows,
+        })
     }
 
-    async fn last_insert_rowid(&mut self, connection: Resource<Connection>) -> wasmtime::Result<i64> {
+    async fn last_insert_rowid(
+        &mut self,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<i64> {
         Ok(self.connection(&connection)?.last_insert_rowid().await)
     }
 
@@ -119,7 +158,11 @@ impl wit::HostConnection for GuestState {
     }
 }
 
-type Streamed = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
+type Streamed = (
+    Vec<String>,
+    StreamReader<RowResult>,
+    FutureReader<Result<(), Error>>,
+);
 
 impl<T: Send + 'static> wit::HostConnectionWithStore<T> for GuestData {
     async fn open_async(
@@ -139,13 +182,20 @@ impl<T: Send + 'static> wit::HostConnectionWithStore<T> for GuestData {
         // As in Spin, a statement's error is told at the end of its result, not here.
         let answer = match connection.execute(statement, parameters).await {
             Ok(answer) => answer,
-            Err(error) => Answer { columns: Vec::new(), rows: Vec::new(), rest: Rest::Ended(Err(error)) },
+            Err(error) => Answer {
+                columns: Vec::new(),
+                rows: Vec::new(),
+                rest: Rest::Ended(Err(error)),
+            },
         };
         let (batches, ended) = match answer.rest {
             Rest::Ended(result) => (None, Ended::Already(result)),
             Rest::Streaming(batches, ended) => (Some(batches), Ended::Later(ended)),
         };
-        let rows = Rows { first: answer.rows, batches };
+        let rows = Rows {
+            first: answer.rows,
+            batches,
+        };
         accessor
             .with(|mut access| {
                 let rows = StreamReader::new(&mut access, rows)?;
@@ -211,7 +261,11 @@ impl<D> StreamProducer<D> for Rows {
         if !first.is_empty() {
             destination.set_buffer(first.into());
             let last = self.batches.is_none();
-            return Poll::Ready(Ok(if last { StreamResult::Dropped } else { StreamResult::Completed }));
+            return Poll::Ready(Ok(if last {
+                StreamResult::Dropped
+            } else {
+                StreamResult::Completed
+            }));
         }
         let Some(batches) = &mut self.batches else {
             return Poll::Ready(Ok(StreamResult::Dropped));

@@ -32,6 +32,10 @@ impl Drop for Session {
     fn drop(&mut self) {
         let Some(warm) = self.warm.take() else { return };
         let (database, permit) = (Arc::clone(&self.database), self.permit.take());
+        if warm.is_clean() {
+            // Nothing to undo: the next guest may have it at once.
+            return database.keep(warm);
+        }
         let finish = move || {
             database.keep(warm);
             // Only now, after the rollback, may the next writer begin.
@@ -68,7 +72,10 @@ pub(super) enum Rest {
     /// Nothing; this is how the statement ended.
     Ended(Result<(), Error>),
     /// More rows, then how the statement ended.
-    Streaming(mpsc::Receiver<Vec<RowResult>>, oneshot::Receiver<Result<(), Error>>),
+    Streaming(
+        mpsc::Receiver<Vec<RowResult>>,
+        oneshot::Receiver<Result<(), Error>>,
+    ),
 }
 
 /// Runs a statement on a blocking thread and returns the beginning of its result.
@@ -89,7 +96,9 @@ pub(super) async fn run(
         drop(session);
         output.finish(result);
     });
-    receiver.await.map_err(|_| Error::Io("the statement was abandoned".into()))
+    receiver
+        .await
+        .map_err(|_| Error::Io("the statement was abandoned".into()))
 }
 
 fn execute(
@@ -122,7 +131,11 @@ fn finish(
     if access == Access::Change {
         warm.note_change();
     }
-    output.columns = statement.column_names().into_iter().map(str::to_owned).collect();
+    output.columns = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let result = step(&mut statement, parameters, output);
     if discard {
         statement.discard();
@@ -147,7 +160,9 @@ fn step(
             values.push(value);
         }
         if bytes > MAX_RESULT_BYTES {
-            return Err(Error::Io(format!("query result exceeds limit of {MAX_RESULT_BYTES} bytes")));
+            return Err(Error::Io(format!(
+                "query result exceeds limit of {MAX_RESULT_BYTES} bytes"
+            )));
         }
         output.push(RowResult { values }, bytes)?;
     }
@@ -168,7 +183,9 @@ fn from_sql(value: ValueRef<'_>) -> Result<Value, Error> {
     Ok(match value {
         ValueRef::Integer(integer) => Value::Integer(integer),
         ValueRef::Real(real) => Value::Real(real),
-        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).map_err(io_error)?.to_owned()),
+        ValueRef::Text(text) => {
+            Value::Text(std::str::from_utf8(text).map_err(io_error)?.to_owned())
+        }
         ValueRef::Blob(blob) => Value::Blob(blob.to_owned()),
         ValueRef::Null => Value::Null,
     })
@@ -190,12 +207,21 @@ struct Output {
     rows: Vec<RowResult>,
     bytes: usize,
     answer: Option<oneshot::Sender<Answer>>,
-    more: Option<(mpsc::Sender<Vec<RowResult>>, oneshot::Sender<Result<(), Error>>)>,
+    more: Option<(
+        mpsc::Sender<Vec<RowResult>>,
+        oneshot::Sender<Result<(), Error>>,
+    )>,
 }
 
 impl Output {
     fn new(answer: oneshot::Sender<Answer>) -> Self {
-        Self { columns: Vec::new(), rows: Vec::new(), bytes: 0, answer: Some(answer), more: None }
+        Self {
+            columns: Vec::new(),
+            rows: Vec::new(),
+            bytes: 0,
+            answer: Some(answer),
+            more: None,
+        }
     }
 
     fn push(&mut self, row: RowResult, bytes: usize) -> Result<(), Error> {
@@ -219,7 +245,13 @@ impl Output {
         self.more = Some((batches, end));
         let answer = self.answer.take().ok_or_else(gone)?;
         let columns = std::mem::take(&mut self.columns);
-        answer.send(Answer { columns, rows, rest: Rest::Streaming(receiver, ended) }).map_err(|_| gone())
+        answer
+            .send(Answer {
+                columns,
+                rows,
+                rest: Rest::Streaming(receiver, ended),
+            })
+            .map_err(|_| gone())
     }
 
     fn finish(mut self, result: Result<(), Error>) {
@@ -230,7 +262,11 @@ impl Output {
         match (self.answer.take(), self.more.take()) {
             (Some(answer), _) => {
                 let (columns, rows) = (self.columns, self.rows);
-                let _ = answer.send(Answer { columns, rows, rest: Rest::Ended(result) });
+                let _ = answer.send(Answer {
+                    columns,
+                    rows,
+                    rest: Rest::Ended(result),
+                });
             }
             (None, Some((_, end))) => drop(end.send(result)),
             (None, None) => {}

@@ -18,8 +18,15 @@ async fn op3_a_component_runs_by_the_clock_until_it_is_stopped() {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = vec![0; 4096];
             let length = stream.read(&mut request).await.unwrap();
-            let line = String::from_utf8_lossy(&request[..length]).lines().next().unwrap().to_owned();
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.unwrap();
+            let line = String::from_utf8_lossy(&request[..length])
+                .lines()
+                .next()
+                .unwrap()
+                .to_owned();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .await
+                .unwrap();
             if sender.send(line).await.is_err() {
                 return;
             }
@@ -33,8 +40,16 @@ async fn op3_a_component_runs_by_the_clock_until_it_is_stopped() {
     let running = app.application.start_cron(stop.clone());
     let mut times = Vec::new();
     for _ in 0..2 {
-        let line = tokio::time::timeout(Duration::from_secs(10), ticks.recv()).await.unwrap().unwrap();
-        let time = line.strip_prefix("POST /tick/").unwrap().split(' ').next().unwrap();
+        let line = tokio::time::timeout(Duration::from_secs(10), ticks.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        let time = line
+            .strip_prefix("POST /tick/")
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap();
         times.push(time.parse::<u64>().unwrap());
     }
     assert!(times[1] > times[0], "{times:?}");

@@ -11,7 +11,11 @@ pub fn directory() -> &'static Path {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
         // The test's own executable is in <target>/<profile>/deps.
         let executable = std::env::current_exe().expect("the test has a path");
-        let target = executable.ancestors().nth(3).expect("a target directory").join("guests");
+        let target = executable
+            .ancestors()
+            .nth(3)
+            .expect("a target directory")
+            .join("guests");
         let status = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--target", "wasm32-wasip2"])
             .current_dir(&workspace)
@@ -19,7 +23,11 @@ pub fn directory() -> &'static Path {
             .env_remove("RUSTFLAGS")
             .status()
             .expect("cargo runs");
-        assert!(status.success(), "the guests under {} do not build", workspace.display());
+        assert!(
+            status.success(),
+            "the guests under {} do not build",
+            workspace.display()
+        );
         target.join("wasm32-wasip2/debug")
     })
 }

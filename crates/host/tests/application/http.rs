@@ -66,7 +66,11 @@ async fn op2_a_client_cannot_pretend_spins_headers() {
         .header("host", "app.test")
         .header("spin-client-addr", "203.0.113.1:1")
         .header("spin-path-info", "/trap")
-        .body(http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync())
+        .body(
+            http_body_util::Empty::new()
+                .map_err(|never| match never {})
+                .boxed_unsync(),
+        )
         .unwrap();
     let seen = app.request(request).await.json();
     assert_eq!(seen["headers"]["spin-client-addr"], "192.0.2.7:4711");
@@ -76,7 +80,11 @@ async fn op2_a_client_cannot_pretend_spins_headers() {
 async fn op2_a_request_without_an_address_is_refused() {
     let app = App::new(ONE).await;
     let request = Request::get("/health")
-        .body(http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync())
+        .body(
+            http_body_util::Empty::new()
+                .map_err(|never| match never {})
+                .boxed_unsync(),
+        )
         .unwrap();
     let answer = app.request(request).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
@@ -86,12 +94,15 @@ async fn op2_a_request_without_an_address_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn op2_bodies_stream_both_ways() {
     let app = App::new(ONE).await;
-    let (mut sender, receiver) = futures_channel();
+    let (sender, receiver) = futures_channel();
     let request = Request::post("/echo")
         .header("host", "app.test")
         .body(StreamBody::new(receiver).boxed_unsync())
         .unwrap();
-    let response = app.application.handle(request, ([192, 0, 2, 7], 1).into()).await;
+    let response = app
+        .application
+        .handle(request, ([192, 0, 2, 7], 1).into())
+        .await;
     let mut body = response.into_body().into_data_stream();
     for piece in ["one", "two", "three"] {
         // The next piece is sent only when the one before has come back.
@@ -104,10 +115,16 @@ async fn op2_bodies_stream_both_ways() {
 
 type Pieces = tokio::sync::mpsc::Sender<Bytes>;
 
-fn futures_channel() -> (Pieces, impl futures::Stream<Item = Result<Frame<Bytes>, host::BoxError>> + Send) {
+fn futures_channel() -> (
+    Pieces,
+    impl futures::Stream<Item = Result<Frame<Bytes>, host::BoxError>> + Send,
+) {
     let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
     let stream = futures::stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|piece| (Ok(Frame::data(piece)), receiver))
+        receiver
+            .recv()
+            .await
+            .map(|piece| (Ok(Frame::data(piece)), receiver))
     });
     (sender, Box::pin(stream))
 }
@@ -118,9 +135,16 @@ async fn op2_an_answer_goes_on_after_the_handler_returned() {
     let started = Instant::now();
     let request = Request::get("/stream/5/50")
         .header("host", "app.test")
-        .body(http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync())
+        .body(
+            http_body_util::Empty::new()
+                .map_err(|never| match never {})
+                .boxed_unsync(),
+        )
         .unwrap();
-    let response = app.application.handle(request, ([192, 0, 2, 7], 1).into()).await;
+    let response = app
+        .application
+        .handle(request, ([192, 0, 2, 7], 1).into())
+        .await;
     let mut body = response.into_body().into_data_stream();
     let first = body.next().await.unwrap().unwrap();
     assert_eq!(first, "0\n");
@@ -147,14 +171,21 @@ async fn op2_serve_answers_on_a_socket_and_drains_when_it_stops() {
     let stop = CancellationToken::new();
     let serving = tokio::spawn(app.application.clone().serve(listener, stop.clone()));
     let mut idle = tokio::net::TcpStream::connect(address).await.unwrap();
-    idle.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = [0; 4096];
     let length = idle.read(&mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer[..length]);
-    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\r\nok\r\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\r\nok\r\n"),
+        "{answer}"
+    );
 
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
-    slow.write_all(b"GET /sleep/300 HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    slow.write_all(b"GET /sleep/300 HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     stop.cancel();
     let mut answer = String::new();

@@ -44,7 +44,10 @@ async fn op2_a_busy_guest_gives_way_and_ends_at_its_time() {
 async fn op2_memory_is_bounded() {
     let app = App::with(ONE, |options| options.limits.instance_memory = 64 << 20).await;
     assert_eq!(app.get("/allocate/16").await.text(), (16 << 20).to_string());
-    assert_eq!(app.get("/allocate/128").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(
+        app.get("/allocate/128").await.status,
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
     assert_eq!(app.get("/health").await.text(), "ok");
 }
 
@@ -66,11 +69,19 @@ async fn op2_too_many_requests_are_turned_away() {
     })
     .await;
     let answers = join_all((0..6).map(|_| app.get("/sleep/200"))).await;
-    let refused: Vec<_> =
-        answers.iter().filter(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE).collect();
+    let refused: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE)
+        .collect();
     assert_eq!(refused.len(), 2);
     assert_eq!(refused[0].headers["retry-after"], "1");
-    assert_eq!(answers.iter().filter(|answer| answer.status == StatusCode::OK).count(), 4);
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|answer| answer.status == StatusCode::OK)
+            .count(),
+        4
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +109,12 @@ async fn op2_output_goes_to_a_file_for_each_component() {
     let app = App::new(ONE).await;
     app.get("/log/hello").await;
     let read = |stream: &str| {
-        std::fs::read_to_string(app.folder.path().join(format!("state/logs/probe_{stream}.txt"))).unwrap()
+        std::fs::read_to_string(
+            app.folder
+                .path()
+                .join(format!("state/logs/probe_{stream}.txt")),
+        )
+        .unwrap()
     };
     assert_eq!(read("stdout"), "hello\n");
     assert_eq!(read("stderr"), "hello!\n");

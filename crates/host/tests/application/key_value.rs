@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::support::{App, ONE};
 
 async fn run(app: &App, steps: Value) -> Value {
-    app.send(Method::POST, "/kv", steps.to_string()).await.json()
+    app.send(Method::POST, "/kv", steps.to_string())
+        .await
+        .json()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,10 +24,24 @@ async fn op2_keys_are_written_read_listed_and_deleted() {
     )
     .await;
     let expected = json!([
-        "open", null, "set", "set", "set", "3", true, ["a", "b"], "deleted", "deleted", false, ["b"]
+        "open",
+        null,
+        "set",
+        "set",
+        "set",
+        "3",
+        true,
+        ["a", "b"],
+        "deleted",
+        "deleted",
+        false,
+        ["b"]
     ]);
     assert_eq!(results, expected);
-    assert_eq!(run(&app, json!([{ "open": "default" }, { "get": "b" }])).await, json!(["open", "2"]));
+    assert_eq!(
+        run(&app, json!([{ "open": "default" }, { "get": "b" }])).await,
+        json!(["open", "2"])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,10 @@ async fn op6_variables_environment_and_files_reach_the_component() {
     let cases = [
         ("/variable/token", "<s3cret>"),
         ("/variable/level", "info"),
-        ("/variable/unknown", "Error::Undefined(\"the manifest gives this component no variable \\\"unknown\\\"\")"),
+        (
+            "/variable/unknown",
+            "Error::Undefined(\"the manifest gives this component no variable \\\"unknown\\\"\")",
+        ),
         ("/env/PLACE", "option"),
         ("/env/OTHER", "kept"),
         ("/file/web/index.html", "index"),
@@ -48,8 +51,9 @@ async fn op6_variables_environment_and_files_reach_the_component() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn op6_a_required_variable_without_a_value_is_an_error_to_the_guest() {
-    let manifest =
-        format!("[variables]\nsecret = {{ required = true }}\n{ONE}\n[component.probe.variables]\ntoken = \"{{{{ secret }}}}\"");
+    let manifest = format!(
+        "[variables]\nsecret = {{ required = true }}\n{ONE}\n[component.probe.variables]\ntoken = \"{{{{ secret }}}}\""
+    );
     let app = App::new(&manifest).await;
     assert!(app.get("/variable/token").await.text().contains("secret"));
 }
@@ -70,7 +74,11 @@ async fn op2_what_cannot_be_loaded_is_said_with_its_remedy() {
     ];
     for (manifest, words) in cases {
         let folder = tempfile::tempdir().unwrap();
-        let error = App::within(folder, &manifest, |_| {}).await.err().expect(words).to_string();
+        let error = App::within(folder, &manifest, |_| {})
+            .await
+            .err()
+            .expect(words)
+            .to_string();
         assert!(error.contains(words), "{error}\nlacks {words}");
     }
 }
@@ -89,7 +97,12 @@ async fn op2_a_second_start_compiles_nothing_and_a_broken_entry_is_made_again() 
     let second = load().await;
     println!("first start {first:?}, second start {second:?}");
     assert!(second.as_secs_f32() < 2.0, "{second:?}");
-    let entry = std::fs::read_dir(&directory).unwrap().next().unwrap().unwrap().path();
+    let entry = std::fs::read_dir(&directory)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     // Removed first: the old file may still be mapped.
     std::fs::remove_file(&entry).unwrap();
     std::fs::write(&entry, "broken").unwrap();

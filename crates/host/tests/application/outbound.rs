@@ -33,11 +33,18 @@ async fn app(allowed: &str) -> App {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn op2_only_granted_addresses_are_called() {
-    let address = server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello").await;
+    let address =
+        server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello").await;
     let granted = app(&format!("http://127.0.0.1:{}", address.port())).await;
-    let answer = granted.send(Method::POST, &format!("/fetch?http://{address}/x"), "body").await;
+    let answer = granted
+        .send(Method::POST, &format!("/fetch?http://{address}/x"), "body")
+        .await;
     assert_eq!(answer.text(), "hello");
-    for target in [format!("https://{address}/"), "http://127.0.0.1:1/".into(), "http://localhost/".into()] {
+    for target in [
+        format!("https://{address}/"),
+        "http://127.0.0.1:1/".into(),
+        "http://localhost/".into(),
+    ] {
         let answer = granted.get(&format!("/fetch?{target}")).await;
         assert_eq!(answer.text(), "ErrorCode::HttpRequestDenied", "{target}");
     }
@@ -49,7 +56,10 @@ async fn op2_redirects_are_left_to_the_guest() {
         "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
     )
     .await;
-    let answer = app("http://127.0.0.1:*").await.get(&format!("/fetch?http://{address}/")).await;
+    let answer = app("http://127.0.0.1:*")
+        .await
+        .get(&format!("/fetch?http://{address}/"))
+        .await;
     assert_eq!(answer.status, StatusCode::FOUND);
     assert_eq!(answer.headers["location"], "http://127.0.0.1:1/");
 }
@@ -59,26 +69,55 @@ async fn op2_nobody_listening_is_connection_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let answer = app("*://*:*").await.get(&format!("/fetch?http://{address}/")).await;
+    let answer = app("*://*:*")
+        .await
+        .get(&format!("/fetch?http://{address}/"))
+        .await;
     assert_eq!(answer.text(), "ErrorCode::ConnectionRefused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn op2_a_broken_answer_is_an_error_and_not_a_trap() {
     let app = app("*://*:*").await;
-    for answer in ["", "nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort"] {
+    for answer in [
+        "",
+        "nonsense\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort",
+    ] {
         let address = server(answer).await;
         let got = app.get(&format!("/fetch?http://{address}/")).await;
-        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{answer:?}: {}", got.text());
+        assert_eq!(
+            got.status,
+            StatusCode::BAD_REQUEST,
+            "{answer:?}: {}",
+            got.text()
+        );
     }
     assert_eq!(app.get("/health").await.text(), "ok");
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn op2_https_without_tls_behind_it_is_an_error_and_not_a_trap() {
+    let address =
+        server("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+    let got = app("*://*:*")
+        .await
+        .get(&format!("/fetch?https://{address}/"))
+        .await;
+    assert_eq!(got.status, StatusCode::BAD_REQUEST, "{}", got.text());
+    assert!(got.text().contains("Tls"), "{}", got.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn op2_self_reaches_the_own_application() {
     let granted = app("http://self").await;
-    assert_eq!(granted.get("/fetch?http://self.alt/health").await.text(), "ok");
-    assert_eq!(granted.get("/fetch?/health").await.text(), "ok");
+    assert_eq!(
+        granted.get("/fetch?http://self.alt/health").await.text(),
+        "ok"
+    );
     let refused = app("http://127.0.0.1:80").await;
-    assert_eq!(refused.get("/fetch?http://self.alt/health").await.text(), "ErrorCode::HttpRequestDenied");
+    assert_eq!(
+        refused.get("/fetch?http://self.alt/health").await.text(),
+        "ErrorCode::HttpRequestDenied"
+    );
 }

@@ -13,7 +13,10 @@ use tempfile::TempDir;
 
 use crate::guests;
 
-const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)), 4711);
+const CLIENT: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
+    4711,
+);
 
 /// One component under every path.
 pub const ONE: &str = r#"
@@ -43,7 +46,8 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 }
 
@@ -69,7 +73,9 @@ impl App {
 
     pub async fn with(manifest: &str, change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self::within(folder, manifest, change).await.unwrap_or_else(|error| panic!("{error}"))
+        Self::within(folder, manifest, change)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub async fn within(
@@ -79,7 +85,10 @@ impl App {
     ) -> Result<Self, LoadError> {
         let mut options = options(folder.path(), manifest);
         change(&mut options);
-        Ok(Self { application: Application::load(options).await?, folder })
+        Ok(Self {
+            application: Application::load(options).await?,
+            folder,
+        })
     }
 
     /// Sends a request with a body, and reads the answer whole.
@@ -89,7 +98,11 @@ impl App {
             .method(method)
             .uri(path)
             .header("host", "app.test")
-            .body(Full::new(body).map_err(|never| match never {}).boxed_unsync())
+            .body(
+                Full::new(body)
+                    .map_err(|never| match never {})
+                    .boxed_unsync(),
+            )
             .expect("a request");
         self.request(request).await
     }
@@ -97,7 +110,11 @@ impl App {
     pub async fn request(&self, request: Request<Body>) -> Answer {
         let (parts, body) = self.application.handle(request, CLIENT).await.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -106,6 +123,8 @@ impl App {
 
     /// Runs steps of SQL in one request.
     pub async fn sql(&self, steps: Value) -> Value {
-        self.send(Method::POST, "/sql", steps.to_string()).await.json()
+        self.send(Method::POST, "/sql", steps.to_string())
+            .await
+            .json()
     }
 }
