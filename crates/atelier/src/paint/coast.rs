@@ -98,7 +98,8 @@ fn headland(canvas: &mut Canvas, stage: &mut Stage) {
         things::lighthouse(canvas, stage, x, foot, height);
     }
     if stage.scene.person().is_some() && stage.scene.place == Place::Sea {
-        people(canvas, stage, x - side * 62.0 * k, foot + 10.0 * k, 27.0);
+        // On the landward side, where the rock is broad enough to stand on.
+        people(canvas, stage, x + side * 34.0 * k, foot + 12.0 * k, 27.0);
     }
     if stage.scene.has(Subject::House) {
         things::house(canvas, stage, x + side * 95.0 * k, foot + 4.0, 62.0 * k);
