@@ -43,6 +43,7 @@ pub fn shot_size(text: &str) -> String {
     )
 }
 
+/// Only what clearly means the same is brought together: providers know moves of their own.
 pub fn camera_move(text: &str) -> String {
     slug(
         text,
@@ -52,19 +53,11 @@ pub fn camera_move(text: &str) -> String {
             ("still", "static"),
             ("locked", "static"),
             ("locked-off", "static"),
-            ("dolly-in", "push-in"),
-            ("track-in", "push-in"),
             ("push", "push-in"),
-            ("dolly-out", "pull-out"),
-            ("track-out", "pull-out"),
-            ("pull-back", "pull-out"),
             ("pull", "pull-out"),
-            ("pan", "pan-right"),
-            ("tilt", "tilt-up"),
+            ("pull-back", "pull-out"),
             ("truck-left", "track-left"),
             ("truck-right", "track-right"),
-            ("crane-up", "tilt-up"),
-            ("crane-down", "tilt-down"),
         ],
     )
 }

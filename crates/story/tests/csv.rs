@@ -16,7 +16,7 @@ fn wf1_a_full_row_becomes_a_shot() {
     let shot = &story.shots[0];
     assert_eq!((shot.scene.as_str(), shot.shot.as_str()), ("Harbour", "2A"));
     assert_eq!(shot.shot_size.as_deref(), Some("close-up"));
-    assert_eq!(shot.camera_move.as_deref(), Some("push-in"));
+    assert_eq!(shot.camera_move.as_deref(), Some("dolly-in"));
     assert_eq!(shot.description, "A lamp, lit");
     assert_eq!(shot.dialogue.as_deref(), Some("Hello?"));
     assert_eq!(shot.duration_s, 3.5);

@@ -1,0 +1,180 @@
+//! A member of one room, as any client of the platform is one: a WebSocket, Loro protocol v1 and a
+//! local document that outlives connections. It knows nothing of films.
+//!
+//! The document is the queue: what the server lacks is found by version vectors at every join, so a
+//! lost connection loses nothing and nothing needs to be remembered to be sent again.
+
+mod backoff;
+mod session;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use loro::LoroDoc;
+use tokio::sync::{Notify, watch};
+use url::Url;
+
+use self::backoff::Backoff;
+use self::session::{Ending, Session};
+use crate::credentials::TokenSource;
+
+/// Where to join, and as whom.
+#[derive(Clone)]
+pub struct Membership {
+    /// `ws://host/sync/<project>`
+    pub url: Url,
+    pub room: String,
+    /// Asked again at each join, so tokens may be short-lived.
+    pub token: TokenSource,
+}
+
+/// Why a member is out of its room for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoomError {
+    #[error("the room cannot be joined: {0}")]
+    Refused(String),
+    #[error("this token may read the room but not write to it")]
+    ReadOnly,
+    #[error("the server refused an edit: {0}")]
+    EditRefused(String),
+    #[error("the server closed the room: {0}")]
+    Closed(String),
+}
+
+/// How the member stands with the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// Not in the room now; says why, after the first failure.
+    Connecting { reason: Option<String> },
+    /// In the room, and everything that the server had at the join is here.
+    Joined,
+    Ended(RoomError),
+}
+
+/// What a watcher of the room sees.
+#[derive(Debug, Clone)]
+pub struct Status {
+    pub link: Link,
+    /// How often the room was joined.
+    pub joins: u32,
+    /// Operations of this member that the server has committed.
+    pub acked: i32,
+    /// Grows with every change that comes from others.
+    pub revision: u64,
+}
+
+struct Shared {
+    membership: Membership,
+    doc: Mutex<LoroDoc>,
+    status: watch::Sender<Status>,
+    edited: Notify,
+}
+
+impl Shared {
+    fn doc(&self) -> MutexGuard<'_, LoroDoc> {
+        self.doc.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own_operations(doc: &LoroDoc) -> i32 {
+        doc.oplog_vv().get(&doc.peer_id()).copied().unwrap_or(0)
+    }
+}
+
+/// A joined room. Dropping it leaves.
+pub struct Room {
+    shared: Arc<Shared>,
+    status: watch::Receiver<Status>,
+    driver: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Room {
+    /// Begins to join; [`Room::joined`] waits for it.
+    pub fn join(membership: Membership) -> Self {
+        let link = Link::Connecting { reason: None };
+        let (sender, status) = watch::channel(Status { link, joins: 0, acked: 0, revision: 0 });
+        let doc = Mutex::new(LoroDoc::new());
+        let shared = Arc::new(Shared { membership, doc, status: sender, edited: Notify::new() });
+        let driver = tokio::spawn(drive(shared.clone()));
+        Self { shared, status, driver }
+    }
+
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Waits until something about the room changes.
+    pub async fn changed(&mut self) {
+        // The sender lives in `shared`, so the channel cannot close while this exists.
+        let _ = self.status.changed().await;
+    }
+
+    /// Waits until the member is in the room with everything the server has.
+    pub async fn joined(&mut self) -> Result<(), RoomError> {
+        self.until(|status| status.link == Link::Joined).await
+    }
+
+    pub fn read<T>(&self, look: impl FnOnce(&LoroDoc) -> T) -> T {
+        look(&self.shared.doc())
+    }
+
+    /// Changes the document in one commit, which is sent at once, or when the room is joined again.
+    pub fn edit<T>(&self, change: impl FnOnce(&LoroDoc) -> T) -> T {
+        let doc = self.shared.doc();
+        let result = change(&doc);
+        doc.commit();
+        drop(doc);
+        self.shared.edited.notify_one();
+        result
+    }
+
+    /// Waits until the server has committed every edit made so far.
+    pub async fn flushed(&mut self) -> Result<(), RoomError> {
+        let made = Shared::own_operations(&self.shared.doc());
+        self.until(|status| status.acked >= made).await
+    }
+
+    async fn until(&mut self, reached: impl Fn(&Status) -> bool) -> Result<(), RoomError> {
+        loop {
+            {
+                let status = self.status.borrow_and_update();
+                if let Link::Ended(error) = &status.link {
+                    return Err(error.clone());
+                }
+                if reached(&status) {
+                    return Ok(());
+                }
+            }
+            self.changed().await;
+        }
+    }
+}
+
+/// Keeps the member in the room until the end is final.
+async fn drive(shared: Arc<Shared>) {
+    let mut backoff = Backoff::default();
+    loop {
+        let joins = shared.status.borrow().joins;
+        let ending = Session::run(&shared).await;
+        let link = match ending {
+            Ending::Final(error) => Link::Ended(error),
+            Ending::Lost(reason) => {
+                tracing::debug!("the connection to the room is lost: {reason}");
+                Link::Connecting { reason: Some(reason) }
+            }
+        };
+        let over = matches!(link, Link::Ended(_));
+        shared.status.send_modify(|status| status.link = link);
+        if over {
+            return;
+        }
+        if shared.status.borrow().joins > joins {
+            backoff.reset();
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+}
