@@ -4,14 +4,19 @@ import { after, before, test } from "node:test";
 import { Member, Stack } from "./support.mjs";
 
 let stack;
+const members = [];
 before(async () => {
   stack = await Stack.start({ atelier: true });
 });
-after(() => stack?.end());
+after(async () => {
+  for (const member of members) member.leave();
+  await stack?.end();
+});
 
 test("tk1 tk14 a picture that is asked for is made, filled in for everyone and described", async () => {
   const project = await stack.project("npm-journey");
-  const [alice, bob] = [await Member.join(stack, project), await Member.join(stack, project, "viewer")];
+  for (const role of ["editor", "viewer"]) members.push(await Member.join(stack, project, role));
+  const [alice, bob] = members;
   const seen = [];
   bob.doc.subscribe(() => {
     const status = bob.nodes().pic?.status;
@@ -19,7 +24,7 @@ test("tk1 tk14 a picture that is asked for is made, filled in for everyone and d
   });
   const prompt = "a white lighthouse above a calm sea at dawn";
   alice.setNode("pic", { type: "image", prompt, status: "generating" });
-  for (const member of [alice, bob]) {
+  for (const member of members) {
     const node = await member.node("fin", "pic", (node) => {
       assert.notEqual(node.status, "failed", JSON.stringify(node));
       return node.status === "fin";
@@ -37,5 +42,4 @@ test("tk1 tk14 a picture that is asked for is made, filled in for everyone and d
   assert.equal(response.headers.get("content-type"), "image/png");
   const picture = Buffer.from(await response.arrayBuffer());
   assert.deepEqual([picture.readUInt32BE(16), picture.readUInt32BE(20)], [1280, 720]);
-  for (const member of [alice, bob]) member.leave();
 });

@@ -16,6 +16,9 @@ globalThis.WebSocket ??= WebSocket;
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const binary = process.env.CLASH_BIN ?? join(root, "target/release/clash");
+// Each client listens to the process's "online" and "offline".
+process.setMaxListeners(100);
+
 // Compiled components, shared with the other end-to-end tests.
 const compiled = resolve(dirname(binary), "../clash-e2e-compiled");
 const START_LIMIT_MS = 240_000;
@@ -136,17 +139,27 @@ export class Member {
       reconnect: { initialDelayMs: 100, maxDelayMs: 500 },
       onError: (error) => member.errors.push(error),
     });
-    await member.client.waitConnected();
-    const onUpdateError = (_updates, code, reason) => member.refused.push({ code, reason });
-    member.adaptor = new LoroAdaptor(member.doc, { onUpdateError });
-    member.room = await member.client.join({
+    try {
+      return await member.#enter(stack, project, role);
+    } catch (error) {
+      // A client that is left alone connects again for ever.
+      member.leave();
+      throw error;
+    }
+  }
+
+  async #enter(stack, project, role) {
+    await this.client.waitConnected();
+    const onUpdateError = (_updates, code, reason) => this.refused.push({ code, reason });
+    this.adaptor = new LoroAdaptor(this.doc, { onUpdateError });
+    this.room = await this.client.join({
       roomId: project,
-      crdtAdaptor: member.adaptor,
+      crdtAdaptor: this.adaptor,
       auth: () => new TextEncoder().encode(stack.token(role, role)),
-      onStatusChange: (status) => member.statuses.push(status),
+      onStatusChange: (status) => this.statuses.push(status),
     });
-    await member.room.waitForReachingServerVersion();
-    return member;
+    await this.room.waitForReachingServerVersion();
+    return this;
   }
 
   /** Puts fields into a node, making it when it is missing. */
