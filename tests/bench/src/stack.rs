@@ -79,6 +79,8 @@ fn command(clash: &Path) -> Result<Command> {
         .current_dir(root()?)
         .env_remove("CLASH_TOKEN")
         .env_remove("CLASH_LOG")
-        .env_remove("RUST_LOG");
+        .env_remove("RUST_LOG")
+        // With it wasmtime walks the stack for each error that it makes.
+        .env_remove("RUST_BACKTRACE");
     Ok(command)
 }
