@@ -51,7 +51,7 @@ check: setup ## Check formatting, lints and the rules of the layout
 	cargo clippy --locked --target wasm32-wasip2 $(addprefix -p ,$(COMPONENTS) guest) -- -D warnings
 
 bench: build ## Measure, beside baselines in the same run
-	@cargo run --release --locked -p clash-bench
+	@cargo run --release --locked --bin clash-bench --
 
 clean: ## Remove what was built
 	cargo clean

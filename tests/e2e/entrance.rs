@@ -18,17 +18,28 @@ async fn op2_up_prints_its_address_and_health_names_every_component() {
     let health = eventually("the scheduler ticks", Duration::from_secs(20), || async {
         let reply = api.get("/api/health").await;
         let health = reply.json();
-        (reply.status == 200 && health["components"]["scheduler"]["state"] == "ok").then_some(health)
+        (reply.status == 200 && health["components"]["scheduler"]["state"] == "ok")
+            .then_some(health)
     })
     .await;
     assert_eq!(health["status"], "ok", "{health:#}");
     for component in ["gateway", "sync", "tasks", "registry", "scheduler"] {
-        assert_eq!(health["components"][component]["state"], "ok", "{component}: {health:#}");
+        assert_eq!(
+            health["components"][component]["state"], "ok",
+            "{component}: {health:#}"
+        );
     }
-    let age = health["components"]["scheduler"]["last_tick_age_ms"].as_i64().expect("an age");
+    let age = health["components"]["scheduler"]["last_tick_age_ms"]
+        .as_i64()
+        .expect("an age");
     assert!((0..10_000).contains(&age), "the last tick is {age} ms ago");
     assert_eq!(health["database"]["state"], "ok");
-    assert!(health["database"]["schema"].as_i64().is_some_and(|schema| schema >= 1), "{health:#}");
+    assert!(
+        health["database"]["schema"]
+            .as_i64()
+            .is_some_and(|schema| schema >= 1),
+        "{health:#}"
+    );
 }
 
 /// Every route that needs a token.
@@ -54,16 +65,24 @@ fn routes() -> Vec<(Method, String)> {
         (Method::GET, "/api/servers/s_1"),
         (Method::POST, "/api/servers/s_1/heartbeat"),
         (Method::DELETE, "/api/servers/s_1"),
-        (Method::GET, "/assets/0000000000000000000000000000000000000000000000000000000000000000?project=p"),
+        (
+            Method::GET,
+            "/assets/0000000000000000000000000000000000000000000000000000000000000000?project=p",
+        ),
     ];
-    table.map(|(method, path)| (method, path.to_owned())).to_vec()
+    table
+        .map(|(method, path)| (method, path.to_owned()))
+        .to_vec()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gw2_every_route_refuses_missing_and_false_tokens() {
     let stack = Stack::shared().await;
     let keys = Keys::from_secret(&stack.secret()).expect("a strong secret");
-    let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() as i64;
+    let now_s = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs() as i64;
     let signed = |change: &dyn Fn(&mut Claims)| {
         let mut claims = Claims::access("mallory", Role::Admin, now_s, 600);
         change(&mut claims);
@@ -71,17 +90,38 @@ async fn gw2_every_route_refuses_missing_and_false_tokens() {
     };
     let valid = signed(&|_| {});
     let (head, signature) = valid.rsplit_once('.').expect("a signature");
-    let flipped = signature.replacen(&signature[..1], if signature.starts_with('A') { "B" } else { "A" }, 1);
+    let flipped = signature.replacen(
+        &signature[..1],
+        if signature.starts_with('A') { "B" } else { "A" },
+        1,
+    );
     let payload = valid.split('.').nth(1).expect("a payload");
-    let other = Keys::from_secret(b"another secret of thirty-two bytes or more").expect("long enough");
+    let other =
+        Keys::from_secret(b"another secret of thirty-two bytes or more").expect("long enough");
     let tokens = [
         ("missing", None),
         ("expired", Some(signed(&|claims| claims.exp = now_s - 120))),
-        ("of another audience", Some(signed(&|claims| claims.aud = "elsewhere".into()))),
-        ("with the service role", Some(signed(&|claims| claims.role = Role::Service))),
+        (
+            "of another audience",
+            Some(signed(&|claims| claims.aud = "elsewhere".into())),
+        ),
+        (
+            "with the service role",
+            Some(signed(&|claims| claims.role = Role::Service)),
+        ),
         ("tampered", Some(format!("{head}.{flipped}"))),
-        ("signed by another", Some(other.sign(&Claims::access("m", Role::Admin, now_s, 600)).expect("signed"))),
-        ("without algorithm", Some(format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}."))),
+        (
+            "signed by another",
+            Some(
+                other
+                    .sign(&Claims::access("m", Role::Admin, now_s, 600))
+                    .expect("signed"),
+            ),
+        ),
+        (
+            "without algorithm",
+            Some(format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}.")),
+        ),
         ("nonsense", Some("nonsense".into())),
     ];
     for (name, token) in tokens {
@@ -93,17 +133,34 @@ async fn gw2_every_route_refuses_missing_and_false_tokens() {
             }
             let reply = api.send(request).await;
             reply.problem(&format!("{method} {path} with a token {name}"), 401);
-            assert!(reply.header("www-authenticate").starts_with("Bearer"), "{method} {path}: {:?}", reply.headers);
+            assert!(
+                reply.header("www-authenticate").starts_with("Bearer"),
+                "{method} {path}: {:?}",
+                reply.headers
+            );
         }
     }
-    assert_eq!(Api::new(&stack.url, Some(valid)).get("/api/projects").await.status, 200);
+    assert_eq!(
+        Api::new(&stack.url, Some(valid))
+            .get("/api/projects")
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gw2_internal_routes_are_not_there_from_outside() {
     let stack = Stack::shared().await;
     let admin = stack.api("root", "admin");
-    for path in ["/internal/v1/turn", "/internal/v1/wake", "/internal/v1/poke", "/internal/v1/tick", "/internal/v1/dispatch", "/internal/"] {
+    for path in [
+        "/internal/v1/turn",
+        "/internal/v1/wake",
+        "/internal/v1/poke",
+        "/internal/v1/tick",
+        "/internal/v1/dispatch",
+        "/internal/",
+    ] {
         admin.post(path, &json!({})).await.problem(path, 404);
     }
     // The one that the edge answers itself wants a service token.
@@ -116,19 +173,32 @@ async fn gw3_roles_and_routes() {
     let stack = Stack::shared().await;
     let project = stack.project("gw3-roles").await;
     let one = format!("/api/projects/{project}");
-    let (document, listing) = (format!("{one}/document"), format!("/api/tasks?project={project}"));
+    let (document, listing) = (
+        format!("{one}/document"),
+        format!("/api/tasks?project={project}"),
+    );
     let (one, document, listing) = (one.as_str(), document.as_str(), listing.as_str());
     let task = json!({"project": project, "kind": "image_gen", "prompt": "a boat"});
     let named = json!({"name": "named"});
     let server = json!({"name": "s", "url": "http://127.0.0.1:9", "kinds": ["image_gen"]});
     // Method, path, body, and the roles that may; the rest get 403.
     let table = [
-        (Method::GET, "/api/projects", None, "admin editor agent viewer"),
+        (
+            Method::GET,
+            "/api/projects",
+            None,
+            "admin editor agent viewer",
+        ),
         (Method::GET, one, None, "admin editor agent viewer"),
         (Method::GET, document, None, "admin editor agent viewer"),
         (Method::GET, listing, None, "admin editor agent viewer"),
         (Method::PATCH, one, Some(&named), "admin editor agent"),
-        (Method::POST, "/api/tasks/submit", Some(&task), "admin editor agent"),
+        (
+            Method::POST,
+            "/api/tasks/submit",
+            Some(&task),
+            "admin editor agent",
+        ),
         (Method::POST, "/api/projects", Some(&named), "admin editor"),
         (Method::GET, "/api/servers", None, "admin server"),
         (Method::POST, "/api/servers", Some(&server), "admin server"),
@@ -143,7 +213,12 @@ async fn gw3_roles_and_routes() {
             let reply = api.send(request).await;
             let what = format!("{role}: {method} {path}");
             if may.split(' ').any(|allowed| allowed == role) {
-                assert!((200..300).contains(&reply.status), "{what}: {} {}", reply.status, reply.text());
+                assert!(
+                    (200..300).contains(&reply.status),
+                    "{what}: {} {}",
+                    reply.status,
+                    reply.text()
+                );
             } else {
                 reply.problem(&what, 403);
             }
@@ -160,17 +235,36 @@ async fn gw3_rm6_a_viewer_reads_and_cannot_write() {
     assert_eq!(viewer.permission, Permission::Read);
     let mut editor = Member::join(&stack, &project, &stack.token("eddy", "editor")).await;
     assert_eq!(editor.permission, Permission::Write);
-    editor.set_node("n", json!({"type": "note", "text": "by the editor"})).await;
-    viewer.until("the editor's node", Duration::from_secs(10), |doc| doc["nodes"]["n"]["text"] == "by the editor").await;
+    editor
+        .set_node("n", json!({"type": "note", "text": "by the editor"}))
+        .await;
+    viewer
+        .until("the editor's node", Duration::from_secs(10), |doc| {
+            doc["nodes"]["n"]["text"] == "by the editor"
+        })
+        .await;
 
-    let small = viewer.edit(|doc| doc.get_map("nodes").insert("evil", 1).expect("an insert")).await;
+    let small = viewer
+        .edit(|doc| doc.get_map("nodes").insert("evil", 1).expect("an insert"))
+        .await;
     assert_eq!(viewer.acked(small).await, AckStatus::PermissionDenied);
     // In fragments too: 300 KB do not fit one frame.
     let large = "x".repeat(300_000);
-    let large = viewer.edit(|doc| doc.get_map("nodes").insert("large", large).expect("an insert")).await;
+    let large = viewer
+        .edit(|doc| {
+            doc.get_map("nodes")
+                .insert("large", large)
+                .expect("an insert")
+        })
+        .await;
     assert_eq!(viewer.acked(large).await, AckStatus::PermissionDenied);
-    let fresh = Member::join(&stack, &project, &viewer_token).await.document();
-    assert!(fresh["nodes"].get("evil").is_none() && fresh["nodes"].get("large").is_none(), "{fresh}");
+    let fresh = Member::join(&stack, &project, &viewer_token)
+        .await
+        .document();
+    assert!(
+        fresh["nodes"].get("evil").is_none() && fresh["nodes"].get("large").is_none(),
+        "{fresh}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,10 +272,24 @@ async fn gw9_nothing_of_another_tenant_is_visible() {
     let stack = Stack::shared().await;
     let project = stack.project("gw9-ours").await;
     let mut ours = Member::join(&stack, &project, &stack.token("alice", "editor")).await;
-    ours.set_node("n", json!({"type": "note", "text": "secret"})).await;
+    ours.set_node("n", json!({"type": "note", "text": "secret"}))
+        .await;
     let strangers = [
-        ("of another tenant", stack.token_with(&["--sub", "eve", "--role", "admin", "--tenant", "other"])),
-        ("for another project", stack.token_with(&["--sub", "eve", "--role", "editor", "--project", "gw9-theirs"])),
+        (
+            "of another tenant",
+            stack.token_with(&["--sub", "eve", "--role", "admin", "--tenant", "other"]),
+        ),
+        (
+            "for another project",
+            stack.token_with(&[
+                "--sub",
+                "eve",
+                "--role",
+                "editor",
+                "--project",
+                "gw9-theirs",
+            ]),
+        ),
     ];
     for (who, token) in strangers {
         let api = Api::new(&stack.url, Some(token.clone()));
@@ -194,7 +302,11 @@ async fn gw9_nothing_of_another_tenant_is_visible() {
             (Method::GET, format!("{one}/document"), None),
             (Method::GET, format!("/api/tasks?project={project}"), None),
             (Method::POST, "/api/tasks/submit".into(), Some(task)),
-            (Method::GET, format!("/assets/{ASSET}?project={project}"), None),
+            (
+                Method::GET,
+                format!("/assets/{ASSET}?project={project}"),
+                None,
+            ),
         ] {
             let mut request = api.request(method.clone(), &path);
             if let Some(body) = &body {
@@ -207,13 +319,28 @@ async fn gw9_nothing_of_another_tenant_is_visible() {
         }
         let listed = api.get("/api/projects").await.text();
         assert!(!listed.contains(&project), "{who}: {listed}");
-        let refused = Member::try_join(&stack, &project, &token).await.err().expect("no way in");
+        let refused = Member::try_join(&stack, &project, &token)
+            .await
+            .err()
+            .expect("no way in");
         assert_eq!(refused.code, JoinErrorCode::AuthFailed, "{who}");
-        let unknown = Member::try_join(&stack, "gw9-nowhere", &token).await.err().expect("no way in");
-        assert_eq!(refused, unknown, "{who}: a room of others looks as one that is not there");
+        let unknown = Member::try_join(&stack, "gw9-nowhere", &token)
+            .await
+            .err()
+            .expect("no way in");
+        assert_eq!(
+            refused, unknown,
+            "{who}: a room of others looks as one that is not there"
+        );
     }
-    let taken = Api::new(&stack.url, Some(stack.token_with(&["--sub", "eve", "--role", "editor", "--tenant", "other"])));
-    taken.post("/api/projects", &json!({"id": project, "name": "x"})).await.problem("a taken id", 409);
+    let taken = Api::new(
+        &stack.url,
+        Some(stack.token_with(&["--sub", "eve", "--role", "editor", "--tenant", "other"])),
+    );
+    taken
+        .post("/api/projects", &json!({"id": project, "name": "x"}))
+        .await
+        .problem("a taken id", 409);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,18 +355,37 @@ async fn gw6_every_refusal_is_a_problem_document() {
         (Method::PUT, "/api/projects", "{}", 405),
         (Method::POST, "/api/projects", "{", 400),
         (Method::POST, "/api/projects", "[]", 400),
-        (Method::POST, "/api/projects", r#"{"name":"a","nmae":"b"}"#, 400),
-        (Method::POST, "/api/projects", r#"{"id":"Not A Slug","name":"a"}"#, 400),
+        (
+            Method::POST,
+            "/api/projects",
+            r#"{"name":"a","nmae":"b"}"#,
+            400,
+        ),
+        (
+            Method::POST,
+            "/api/projects",
+            r#"{"id":"Not A Slug","name":"a"}"#,
+            400,
+        ),
         (Method::POST, "/api/projects", r#"{"name":""}"#, 400),
-        (Method::POST, "/api/projects", r#"{"id":"gw6-taken","name":"again"}"#, 409),
+        (
+            Method::POST,
+            "/api/projects",
+            r#"{"id":"gw6-taken","name":"again"}"#,
+            409,
+        ),
         (Method::POST, "/api/projects", long.as_str(), 413),
     ];
     for (method, path, body, status) in table {
         let mut request = api.request(method.clone(), path);
         if !body.is_empty() {
-            request = request.header("content-type", "application/json").body(body.to_owned());
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_owned());
         }
         let shown: String = body.chars().take(40).collect();
-        api.send(request).await.problem(&format!("{method} {path} {shown}"), status);
+        api.send(request)
+            .await
+            .problem(&format!("{method} {path} {shown}"), status);
     }
 }

@@ -7,11 +7,21 @@ use clash_tests::provider::Home;
 use clash_tests::{Api, Member, Provider, Setup, Stack, eventually};
 use serde_json::{Value, json};
 
-const KINDS: [&str; 6] = ["image_gen", "video_gen", "image_desc", "video_desc", "text_gen", "assemble"];
+const KINDS: [&str; 6] = [
+    "image_gen",
+    "video_gen",
+    "image_desc",
+    "video_desc",
+    "text_gen",
+    "assemble",
+];
 const LONG: Duration = Duration::from_secs(60);
 
 fn status(doc: &Value, node: &str) -> String {
-    doc["nodes"][node]["status"].as_str().unwrap_or_default().to_owned()
+    doc["nodes"][node]["status"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,18 +35,42 @@ async fn tk1_a_node_that_asks_goes_to_fin_before_everyone_and_is_submitted_once(
     let mut alice = Member::join(&stack, &project, &token).await;
     let mut bob = Member::join(&stack, &project, &stack.token("vera", "viewer")).await;
 
-    alice.set_node("idea", json!({"type": "prompt", "prompt": "a red boat"})).await;
-    alice.set_edge("e", json!({"source": "idea", "target": "pic", "role": "prompt", "order": 0})).await;
-    alice.set_node("pic", json!({"type": "image", "status": "pending", "params": {"width": 1}})).await;
-    let pending = bob.until("pendingTask", LONG, |doc| doc["nodes"]["pic"]["pendingTask"].is_string()).await;
-    let task = pending["nodes"]["pic"]["pendingTask"].as_str().expect("an id").to_owned();
+    alice
+        .set_node("idea", json!({"type": "prompt", "prompt": "a red boat"}))
+        .await;
+    alice
+        .set_edge(
+            "e",
+            json!({"source": "idea", "target": "pic", "role": "prompt", "order": 0}),
+        )
+        .await;
+    alice
+        .set_node(
+            "pic",
+            json!({"type": "image", "status": "pending", "params": {"width": 1}}),
+        )
+        .await;
+    let pending = bob
+        .until("pendingTask", LONG, |doc| {
+            doc["nodes"]["pic"]["pendingTask"].is_string()
+        })
+        .await;
+    let task = pending["nodes"]["pic"]["pendingTask"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     assert_eq!(status(&pending, "pic"), "generating");
 
     for member in [&mut bob, &mut alice] {
-        let done = member.until("fin", LONG, |doc| status(doc, "pic") == "fin").await;
+        let done = member
+            .until("fin", LONG, |doc| status(doc, "pic") == "fin")
+            .await;
         let node = &done["nodes"]["pic"];
         let src = node["src"].as_str().expect("a src");
-        assert!(src.starts_with("/assets/") && src.ends_with("?project=tk1"), "{src}");
+        assert!(
+            src.starts_with("/assets/") && src.ends_with("?project=tk1"),
+            "{src}"
+        );
         assert_eq!(node["description"], "A single pixel, seen through.");
         assert!(node["pendingTask"].is_null(), "{node}");
         assert_eq!(done["tasks"][&task]["state"], "FINISHED", "{done:#}");
@@ -47,7 +81,10 @@ async fn tk1_a_node_that_asks_goes_to_fin_before_everyone_and_is_submitted_once(
     // Afterwards nothing more is asked for, by wake or by tick.
     tokio::time::sleep(Duration::from_secs(7)).await;
     let submissions = provider.submissions();
-    let kinds: Vec<_> = submissions.iter().map(|submission| submission.kind()).collect();
+    let kinds: Vec<_> = submissions
+        .iter()
+        .map(|submission| submission.kind())
+        .collect();
     assert_eq!(kinds, ["image_gen", "image_desc"], "{submissions:#?}");
     let first = &submissions[0];
     assert_eq!(first.task(), task);
@@ -55,13 +92,28 @@ async fn tk1_a_node_that_asks_goes_to_fin_before_everyone_and_is_submitted_once(
     assert_eq!(first.authorization, "Bearer for-the-provider-alone");
     assert_eq!(first.body["prompt"], "a red boat");
     assert_eq!(first.body["params"]["width"], 1);
-    assert!(first.body["callback_url"].as_str().is_some_and(|url| url.starts_with(&stack.url)), "{first:?}");
+    assert!(
+        first.body["callback_url"]
+            .as_str()
+            .is_some_and(|url| url.starts_with(&stack.url)),
+        "{first:?}"
+    );
     // The description gets the picture by a signed link that needs no token.
-    let link = submissions[1].body["inputs"][0]["url"].as_str().expect("a link").to_owned();
+    let link = submissions[1].body["inputs"][0]["url"]
+        .as_str()
+        .expect("a link")
+        .to_owned();
     let picture = Api::new(&stack.url, None).get(&link).await;
-    assert_eq!((picture.status, picture.header("content-type")), (200, "image/png"), "{link}");
+    assert_eq!(
+        (picture.status, picture.header("content-type")),
+        (200, "image/png"),
+        "{link}"
+    );
     let forged = link.replace("exp=", "exp=9");
-    Api::new(&stack.url, None).get(&forged).await.problem("a changed link", 401);
+    Api::new(&stack.url, None)
+        .get(&forged)
+        .await
+        .problem("a changed link", 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,23 +124,71 @@ async fn tk1_a_node_waits_for_its_inputs_and_fails_with_them() {
     provider.register(&stack, "gpu-1", &KINDS).await;
     let mut alice = Member::join(&stack, &project, &stack.token("alice", "editor")).await;
     // The clip asks before its picture exists.
-    alice.set_edge("e", json!({"source": "pic", "target": "clip", "role": "image", "order": 0})).await;
-    alice.set_node("pic", json!({"type": "image", "prompt": "a boat", "status": "generating"})).await;
-    alice.set_node("clip", json!({"type": "video", "status": "generating"})).await;
-    let done = alice.until("both fin", LONG, |doc| status(doc, "clip") == "fin" && status(doc, "pic") == "fin").await;
+    alice
+        .set_edge(
+            "e",
+            json!({"source": "pic", "target": "clip", "role": "image", "order": 0}),
+        )
+        .await;
+    alice
+        .set_node(
+            "pic",
+            json!({"type": "image", "prompt": "a boat", "status": "generating"}),
+        )
+        .await;
+    alice
+        .set_node("clip", json!({"type": "video", "status": "generating"}))
+        .await;
+    let done = alice
+        .until("both fin", LONG, |doc| {
+            status(doc, "clip") == "fin" && status(doc, "pic") == "fin"
+        })
+        .await;
     assert!(done["nodes"]["clip"]["src"].is_string());
     let submissions = provider.submissions();
-    let clip = submissions.iter().find(|submission| submission.kind() == "video_gen").expect("a clip");
+    let clip = submissions
+        .iter()
+        .find(|submission| submission.kind() == "video_gen")
+        .expect("a clip");
     let role = &clip.body["inputs"][0];
-    assert_eq!((&role["role"], &role["media_type"]), (&json!("image"), &json!("image/png")), "{clip:?}");
+    assert_eq!(
+        (&role["role"], &role["media_type"]),
+        (&json!("image"), &json!("image/png")),
+        "{clip:?}"
+    );
 
-    provider.manner(|manner| manner.outcome = clash_tests::provider::Outcome::Fails("no more boats"));
-    alice.set_edge("e2", json!({"source": "pic2", "target": "clip2", "role": "image"})).await;
-    alice.set_node("clip2", json!({"type": "video", "status": "generating"})).await;
-    alice.set_node("pic2", json!({"type": "image", "prompt": "x", "status": "generating"})).await;
-    let done = alice.until("both failed", LONG, |doc| status(doc, "clip2") == "failed").await;
-    assert!(done["nodes"]["pic2"]["error"].as_str().is_some_and(|why| why.contains("no more boats")), "{done:#}");
-    assert!(done["nodes"]["clip2"]["error"].as_str().is_some_and(|why| why.contains("pic2")), "{done:#}");
+    provider
+        .manner(|manner| manner.outcome = clash_tests::provider::Outcome::Fails("no more boats"));
+    alice
+        .set_edge(
+            "e2",
+            json!({"source": "pic2", "target": "clip2", "role": "image"}),
+        )
+        .await;
+    alice
+        .set_node("clip2", json!({"type": "video", "status": "generating"}))
+        .await;
+    alice
+        .set_node(
+            "pic2",
+            json!({"type": "image", "prompt": "x", "status": "generating"}),
+        )
+        .await;
+    let done = alice
+        .until("both failed", LONG, |doc| status(doc, "clip2") == "failed")
+        .await;
+    assert!(
+        done["nodes"]["pic2"]["error"]
+            .as_str()
+            .is_some_and(|why| why.contains("no more boats")),
+        "{done:#}"
+    );
+    assert!(
+        done["nodes"]["clip2"]["error"]
+            .as_str()
+            .is_some_and(|why| why.contains("pic2")),
+        "{done:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,21 +205,46 @@ async fn tk5_callbacks_twice_late_or_never_have_one_effect() {
     ] {
         provider.manner(|manner| manner.home = home);
         let before = provider.callbacks().len();
-        alice.set_node(node, json!({"type": "image", "prompt": node, "status": "generating"})).await;
-        let done = alice.until(node, LONG, |doc| status(doc, node) == "fin").await;
+        alice
+            .set_node(
+                node,
+                json!({"type": "image", "prompt": node, "status": "generating"}),
+            )
+            .await;
+        let done = alice
+            .until(node, LONG, |doc| status(doc, node) == "fin")
+            .await;
         if home == Home::PollOnly {
             assert!(provider.polls() > 0 && provider.callbacks().len() == before);
             continue;
         }
         let expected = before + if home == Home::CallbackTwice { 4 } else { 2 };
-        eventually("all callbacks", LONG, || async { (provider.callbacks().len() >= expected).then_some(()) }).await;
+        eventually("all callbacks", LONG, || async {
+            (provider.callbacks().len() >= expected).then_some(())
+        })
+        .await;
         let statuses = provider.callbacks().split_off(before);
-        assert!(statuses.iter().all(|status| matches!(status, 204 | 409)), "{node}: {statuses:?}");
+        assert!(
+            statuses.iter().all(|status| matches!(status, 204 | 409)),
+            "{node}: {statuses:?}"
+        );
         alice.listen(Duration::from_millis(500)).await;
-        assert_eq!(alice.document()["nodes"][node], done["nodes"][node], "{node}: nothing changes afterwards");
+        assert_eq!(
+            alice.document()["nodes"][node],
+            done["nodes"][node],
+            "{node}: nothing changes afterwards"
+        );
     }
-    assert!(provider.paid().values().all(|begun| *begun == 1), "{:?}", provider.paid());
-    assert_eq!(provider.paid().len(), 6, "three pictures and three descriptions");
+    assert!(
+        provider.paid().values().all(|begun| *begun == 1),
+        "{:?}",
+        provider.paid()
+    );
+    assert_eq!(
+        provider.paid().len(),
+        6,
+        "three pictures and three descriptions"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,26 +258,51 @@ async fn rl2_kill_9_in_the_middle_of_tasks_loses_nothing_and_pays_nothing_twice(
     let mut alice = Member::join(&stack, &project, &token).await;
     let nodes = ["a", "b", "c"];
     for node in nodes {
-        alice.set_node(node, json!({"type": "image", "prompt": node, "status": "generating"})).await;
+        alice
+            .set_node(
+                node,
+                json!({"type": "image", "prompt": node, "status": "generating"}),
+            )
+            .await;
     }
     // Once with the submissions just made, once with the callbacks lost, once with the descriptions
     // on their way.
-    eventually("the submissions", LONG, || async { (provider.submissions().len() >= 3).then_some(()) }).await;
+    eventually("the submissions", LONG, || async {
+        (provider.submissions().len() >= 3).then_some(())
+    })
+    .await;
     stack.kill();
     tokio::time::sleep(Duration::from_secs(4)).await;
     stack.start_again();
     eventually("a description", LONG, || async {
-        provider.submissions().iter().any(|submission| submission.kind() == "image_desc").then_some(())
+        provider
+            .submissions()
+            .iter()
+            .any(|submission| submission.kind() == "image_desc")
+            .then_some(())
     })
     .await;
     stack.kill();
     stack.start_again();
-    let mut alice = Member::rejoin(&stack, &project, &token, alice.doc.clone()).await.expect("joined again");
-    alice.until("all fin", Duration::from_secs(90), |doc| nodes.iter().all(|node| status(doc, node) == "fin")).await;
+    let mut alice = Member::rejoin(&stack, &project, &token, alice.doc.clone())
+        .await
+        .expect("joined again");
+    alice
+        .until("all fin", Duration::from_secs(90), |doc| {
+            nodes.iter().all(|node| status(doc, node) == "fin")
+        })
+        .await;
     let submissions = provider.submissions();
-    let tasks: BTreeSet<_> = submissions.iter().map(|submission| submission.task()).collect();
+    let tasks: BTreeSet<_> = submissions
+        .iter()
+        .map(|submission| submission.task())
+        .collect();
     assert_eq!(tasks.len(), 6, "{submissions:#?}");
-    assert!(provider.paid().values().all(|begun| *begun == 1), "{:?}", provider.paid());
+    assert!(
+        provider.paid().values().all(|begun| *begun == 1),
+        "{:?}",
+        provider.paid()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,48 +327,109 @@ async fn tk4_the_client_api_submits_shows_lists_and_cancels() {
         })
         .await;
         assert_eq!(done["project"], "tk4", "{done:#}");
-        assert_eq!((&done["kind"], &done["attempt"]), (&json!("text_gen"), &json!(1)), "{done:#}");
+        assert_eq!(
+            (&done["kind"], &done["attempt"]),
+            (&json!("text_gen"), &json!(1)),
+            "{done:#}"
+        );
         assert_eq!(done["result"]["text"], "INT. A PIXEL. DAY.");
         for time in ["created_at_ms", "started_at_ms", "ended_at_ms"] {
             assert!(done[time].is_i64(), "{time}: {done:#}");
         }
     }
     let finished = api.get("/api/tasks?project=tk4&state=FINISHED").await;
-    assert_eq!(finished.json()["tasks"].as_array().map(Vec::len), Some(2), "{}", finished.text());
+    assert_eq!(
+        finished.json()["tasks"].as_array().map(Vec::len),
+        Some(2),
+        "{}",
+        finished.text()
+    );
 
     provider.manner(|manner| manner.work = Duration::from_secs(120));
     let mut alice = Member::join(&stack, &project, &stack.token("alice", "editor")).await;
-    alice.set_node("n", json!({"type": "image", "prompt": "slow", "status": "generating"})).await;
-    let doc = alice.until("pendingTask", LONG, |doc| doc["nodes"]["n"]["pendingTask"].is_string()).await;
+    alice
+        .set_node(
+            "n",
+            json!({"type": "image", "prompt": "slow", "status": "generating"}),
+        )
+        .await;
+    let doc = alice
+        .until("pendingTask", LONG, |doc| {
+            doc["nodes"]["n"]["pendingTask"].is_string()
+        })
+        .await;
     let task = doc["nodes"]["n"]["pendingTask"].as_str().expect("an id");
     // A result from somebody whose task it is not.
     let stranger = stack.api("gpu-2", "server");
     let forged = json!({"task_id": task, "state": "FAILED", "error": {"class": "terminal", "message": "forged"}});
-    stranger.put(&format!("/api/task/{task}"), &forged).await.problem("a result of another server", 403);
-    api.put(&format!("/api/task/{task}"), &forged).await.problem("a result of an editor", 403);
-    let cancelled = api.post(&format!("/api/tasks/{task}/cancel"), &json!({})).await;
-    assert!((200..300).contains(&cancelled.status), "{} {}", cancelled.status, cancelled.text());
-    let doc = alice.until("idle", LONG, |doc| doc["nodes"]["n"]["pendingTask"].is_null()).await;
+    stranger
+        .put(&format!("/api/task/{task}"), &forged)
+        .await
+        .problem("a result of another server", 403);
+    api.put(&format!("/api/task/{task}"), &forged)
+        .await
+        .problem("a result of an editor", 403);
+    let cancelled = api
+        .post(&format!("/api/tasks/{task}/cancel"), &json!({}))
+        .await;
+    assert!(
+        (200..300).contains(&cancelled.status),
+        "{} {}",
+        cancelled.status,
+        cancelled.text()
+    );
+    let doc = alice
+        .until("idle", LONG, |doc| {
+            doc["nodes"]["n"]["pendingTask"].is_null()
+        })
+        .await;
     assert_ne!(status(&doc, "n"), "generating", "{doc:#}");
-    assert_eq!(api.get(&format!("/api/tasks/{task}")).await.json()["state"], "CANCELLED");
-    api.get("/api/tasks/t_00000000000000000000000000").await.problem("an unknown task", 404);
+    assert_eq!(
+        api.get(&format!("/api/tasks/{task}")).await.json()["state"],
+        "CANCELLED"
+    );
+    api.get("/api/tasks/t_00000000000000000000000000")
+        .await
+        .problem("an unknown task", 404);
     let bad = json!({"project": project, "kind": "sing", "prompt": "x"});
     let refused = api.post("/api/tasks/submit", &bad).await;
-    assert!(matches!(refused.status, 400 | 422), "{} {}", refused.status, refused.text());
+    assert!(
+        matches!(refused.status, 400 | 422),
+        "{} {}",
+        refused.status,
+        refused.text()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tk3_without_a_server_a_node_fails_after_the_time_that_is_set() {
-    let setup = Setup { variables: vec![("no_server_timeout_s", "3".into())], ..Setup::default() };
+    let setup = Setup {
+        variables: vec![("no_server_timeout_s", "3".into())],
+        ..Setup::default()
+    };
     let stack = Stack::with(setup).await;
     let project = stack.project("tk3-nobody").await;
     let mut alice = Member::join(&stack, &project, &stack.token("alice", "editor")).await;
-    alice.set_node("n", json!({"type": "image", "prompt": "x", "status": "generating"})).await;
-    let doc = alice.until("failed", LONG, |doc| status(doc, "n") == "failed").await;
-    assert!(doc["nodes"]["n"]["error"].as_str().is_some_and(|why| !why.is_empty()), "{doc:#}");
+    alice
+        .set_node(
+            "n",
+            json!({"type": "image", "prompt": "x", "status": "generating"}),
+        )
+        .await;
+    let doc = alice
+        .until("failed", LONG, |doc| status(doc, "n") == "failed")
+        .await;
+    assert!(
+        doc["nodes"]["n"]["error"]
+            .as_str()
+            .is_some_and(|why| !why.is_empty()),
+        "{doc:#}"
+    );
     // Somebody comes, and asking again works.
     let provider = Provider::start().await;
     provider.register(&stack, "gpu-1", &KINDS).await;
     alice.set_node("n", json!({"status": "generating"})).await;
-    alice.until("fin", LONG, |doc| status(doc, "n") == "fin").await;
+    alice
+        .until("fin", LONG, |doc| status(doc, "n") == "fin")
+        .await;
 }

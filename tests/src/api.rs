@@ -16,7 +16,10 @@ pub struct Reply {
 
 impl Reply {
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     pub fn text(&self) -> String {
@@ -24,18 +27,31 @@ impl Reply {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
     }
 
     /// Checks that it is problem+json with this status, and gives its detail (GW6).
     pub fn problem(&self, what: &str, status: u16) -> String {
         assert_eq!(self.status, status, "{what}: {}", self.text());
-        assert_eq!(self.header("content-type"), "application/problem+json", "{what}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{what}"
+        );
         let problem = self.json();
         assert_eq!(problem["status"], status, "{what}");
         let kind = problem["type"].as_str().unwrap_or_default();
-        assert!(kind.starts_with("https://masterclash.dev/errors/"), "{what}: {problem}");
-        assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "{what}: {problem}");
+        assert!(
+            kind.starts_with("https://masterclash.dev/errors/"),
+            "{what}: {problem}"
+        );
+        assert!(
+            problem["title"]
+                .as_str()
+                .is_some_and(|title| !title.is_empty()),
+            "{what}: {problem}"
+        );
         problem["detail"].as_str().unwrap_or_default().to_owned()
     }
 }
@@ -48,12 +64,23 @@ pub struct Api {
 
 impl Api {
     pub fn new(url: &str, token: Option<String>) -> Self {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build();
-        Self { client: client.expect("a client"), url: url.to_owned(), token }
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .no_proxy()
+            .build();
+        Self {
+            client: client.expect("a client"),
+            url: url.to_owned(),
+            token,
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = if path.starts_with("http://") { path.to_owned() } else { format!("{}{path}", self.url) };
+        let url = if path.starts_with("http://") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.url)
+        };
         let request = self.client.request(method, url);
         match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -62,13 +89,19 @@ impl Api {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Reply {
-        self.try_send(request).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+        self.try_send(request)
+            .await
+            .unwrap_or_else(|error| panic!("no answer: {error:?}"))
     }
 
     pub async fn try_send(&self, request: RequestBuilder) -> Result<Reply, reqwest::Error> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Reply { status, headers, body: response.bytes().await?.to_vec() })
+        Ok(Reply {
+            status,
+            headers,
+            body: response.bytes().await?.to_vec(),
+        })
     }
 
     pub async fn get(&self, path: &str) -> Reply {

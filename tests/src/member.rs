@@ -27,7 +27,10 @@ pub struct Refused {
 
 /// A connection that ended before it was joined.
 fn cut(message: String) -> Refused {
-    Refused { code: JoinErrorCode::Unknown, message }
+    Refused {
+        code: JoinErrorCode::Unknown,
+        message,
+    }
 }
 
 /// What came over the socket.
@@ -59,7 +62,9 @@ pub struct Member {
 impl Member {
     /// Joins with an empty document and waits until everything that the server had is here.
     pub async fn join(stack: &Stack, room: &str, token: &str) -> Self {
-        Self::try_join(stack, room, token).await.unwrap_or_else(|refused| panic!("{room}: {refused:?}"))
+        Self::try_join(stack, room, token)
+            .await
+            .unwrap_or_else(|refused| panic!("{room}: {refused:?}"))
     }
 
     pub async fn try_join(stack: &Stack, room: &str, token: &str) -> Result<Self, Refused> {
@@ -67,10 +72,20 @@ impl Member {
     }
 
     /// Joins with a document that already holds something.
-    pub async fn rejoin(stack: &Stack, room: &str, token: &str, doc: LoroDoc) -> Result<Self, Refused> {
+    pub async fn rejoin(
+        stack: &Stack,
+        room: &str,
+        token: &str,
+        doc: LoroDoc,
+    ) -> Result<Self, Refused> {
         let mut member = Self::connect(stack, room, doc).await?;
         let version = member.doc.oplog_vv().encode();
-        member.send(Message::JoinRequest { auth: token.as_bytes(), version: &version }).await;
+        member
+            .send(Message::JoinRequest {
+                auth: token.as_bytes(),
+                version: &version,
+            })
+            .await;
         let started = Instant::now();
         let server = loop {
             match member.event().await {
@@ -79,8 +94,13 @@ impl Member {
                     break version;
                 }
                 Event::Refused(refused) => return Err(refused),
-                Event::Closed(code) => return Err(cut(format!("closed before the join: {code:?}"))),
-                _ => assert!(started.elapsed() < PATIENCE, "{room}: the join is not answered"),
+                Event::Closed(code) => {
+                    return Err(cut(format!("closed before the join: {code:?}")));
+                }
+                _ => assert!(
+                    started.elapsed() < PATIENCE,
+                    "{room}: the join is not answered"
+                ),
             }
         };
         let server = match server.as_slice() {
@@ -99,7 +119,9 @@ impl Member {
     pub async fn connect(stack: &Stack, room: &str, doc: LoroDoc) -> Result<Self, Refused> {
         let url = format!("ws://{}/sync/{room}", stack.address);
         let connecting = tokio::time::timeout(PATIENCE, connect_async(url)).await;
-        let (socket, _) = connecting.expect("the server answers").map_err(|error| cut(error.to_string()))?;
+        let (socket, _) = connecting
+            .expect("the server answers")
+            .map_err(|error| cut(error.to_string()))?;
         Ok(Self {
             doc,
             room: room.to_owned(),
@@ -122,7 +144,9 @@ impl Member {
         let before = self.doc.oplog_vv();
         change(&self.doc);
         self.doc.commit();
-        self.doc.export(ExportMode::updates(&before)).expect("an update")
+        self.doc
+            .export(ExportMode::updates(&before))
+            .expect("an update")
     }
 
     pub async fn send_update(&mut self, update: &[u8]) -> BatchId {
@@ -137,7 +161,12 @@ impl Member {
     /// Changes the document and waits until the change is committed.
     pub async fn write(&mut self, change: impl FnOnce(&LoroDoc)) {
         let batch = self.edit(change).await;
-        assert_eq!(self.acked(batch).await, AckStatus::Ok, "{}: the edit", self.room);
+        assert_eq!(
+            self.acked(batch).await,
+            AckStatus::Ok,
+            "{}: the edit",
+            self.room
+        );
     }
 
     /// Puts fields into a node, making it when it is missing.
@@ -146,12 +175,22 @@ impl Member {
     }
 
     pub async fn set_edge(&mut self, id: &str, fields: Value) {
-        self.write(|doc| put(&doc.get_map("edges").ensure_mergeable_map(id).expect("a map"), &fields)).await;
+        self.write(|doc| {
+            put(
+                &doc.get_map("edges")
+                    .ensure_mergeable_map(id)
+                    .expect("a map"),
+                &fields,
+            )
+        })
+        .await;
     }
 
     /// The Ack of a batch, within [`PATIENCE`].
     pub async fn acked(&mut self, batch: BatchId) -> AckStatus {
-        self.try_acked(batch).await.unwrap_or_else(|code| panic!("{}: closed before the Ack: {code:?}", self.room))
+        self.try_acked(batch)
+            .await
+            .unwrap_or_else(|code| panic!("{}: closed before the Ack: {code:?}", self.room))
     }
 
     pub async fn try_acked(&mut self, batch: BatchId) -> Result<AckStatus, Option<u16>> {
@@ -166,7 +205,12 @@ impl Member {
     }
 
     /// Reads until the document fulfils a condition, and gives it.
-    pub async fn until(&mut self, what: &str, limit: Duration, reached: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        reached: impl Fn(&Value) -> bool,
+    ) -> Value {
         let started = Instant::now();
         let mut document = self.document();
         while !reached(&document) {
@@ -221,7 +265,9 @@ impl Member {
     /// The next thing that comes, within [`PATIENCE`].
     pub async fn event(&mut self) -> Event {
         let next = tokio::time::timeout(PATIENCE, self.socket.next());
-        let message = next.await.unwrap_or_else(|_| panic!("{}: nothing comes", self.room));
+        let message = next
+            .await
+            .unwrap_or_else(|_| panic!("{}: nothing comes", self.room));
         match message {
             Some(Ok(SocketMessage::Binary(bytes))) => self.frame(&bytes),
             Some(Ok(SocketMessage::Text(text))) => {
@@ -230,33 +276,54 @@ impl Member {
                 }
                 Event::Other
             }
-            Some(Ok(SocketMessage::Close(frame))) => Event::Closed(frame.map(|frame| u16::from(frame.code))),
+            Some(Ok(SocketMessage::Close(frame))) => {
+                Event::Closed(frame.map(|frame| u16::from(frame.code)))
+            }
             Some(Ok(_)) => Event::Other,
             Some(Err(_)) | None => Event::Closed(None),
         }
     }
 
     fn frame(&mut self, bytes: &[u8]) -> Event {
-        assert!(bytes.len() <= limits::FRAME_BYTES, "a frame of {} bytes", bytes.len());
+        assert!(
+            bytes.len() <= limits::FRAME_BYTES,
+            "a frame of {} bytes",
+            bytes.len()
+        );
         let frame = Frame::decode(bytes).expect("the server's frames can be read");
         assert_eq!((frame.crdt, frame.room), (Crdt::Loro, self.room.as_str()));
         match frame.message {
-            Message::JoinOk { permission, version, .. } => Event::Joined(permission, version.to_vec()),
-            Message::JoinError { code, message, .. } => {
-                Event::Refused(Refused { code, message: message.to_owned() })
-            }
+            Message::JoinOk {
+                permission,
+                version,
+                ..
+            } => Event::Joined(permission, version.to_vec()),
+            Message::JoinError { code, message, .. } => Event::Refused(Refused {
+                code,
+                message: message.to_owned(),
+            }),
             Message::DocUpdate { updates, .. } => {
                 for update in updates {
                     self.import(update);
                 }
                 Event::Imported
             }
-            Message::FragmentHeader { batch, count, total_bytes } => {
-                self.reassembly.begin((), batch, count, total_bytes, 0).expect("a sensible header");
+            Message::FragmentHeader {
+                batch,
+                count,
+                total_bytes,
+            } => {
+                self.reassembly
+                    .begin((), batch, count, total_bytes, 0)
+                    .expect("a sensible header");
                 Event::Other
             }
             Message::Fragment { batch, index, data } => {
-                match self.reassembly.add((), batch, index, data).expect("a sensible fragment") {
+                match self
+                    .reassembly
+                    .add((), batch, index, data)
+                    .expect("a sensible fragment")
+                {
                     Some(update) => {
                         self.import(&update);
                         Event::Imported
@@ -269,23 +336,30 @@ impl Member {
                 Event::Acked(batch, status)
             }
             Message::RoomError { message, .. } => Event::RoomError(message.to_owned()),
-            Message::JoinRequest { .. } | Message::Leave => panic!("a client's frame from the server"),
+            Message::JoinRequest { .. } | Message::Leave => {
+                panic!("a client's frame from the server")
+            }
         }
     }
 
     fn import(&mut self, update: &[u8]) {
         self.received_bytes += update.len();
-        self.doc.import(update).expect("the server's updates can be imported");
+        self.doc
+            .import(update)
+            .expect("the server's updates can be imported");
     }
 }
 
 pub fn node_map(doc: &LoroDoc, id: &str) -> LoroMap {
-    doc.get_map("nodes").ensure_mergeable_map(id).expect("a map")
+    doc.get_map("nodes")
+        .ensure_mergeable_map(id)
+        .expect("a map")
 }
 
 /// Puts JSON fields into a map; null removes nothing and is written as null.
 pub fn put(map: &LoroMap, fields: &Value) {
     for (key, value) in fields.as_object().expect("fields") {
-        map.insert(key, loro::LoroValue::from(value.clone())).expect("an insert");
+        map.insert(key, loro::LoroValue::from(value.clone()))
+            .expect("an insert");
     }
 }

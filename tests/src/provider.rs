@@ -138,7 +138,11 @@ fn with<T>(shared: &Handle, look: impl FnOnce(&mut Shared) -> T) -> T {
 
 impl Provider {
     pub async fn start() -> Self {
-        let mut provider = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), shared: Handle::default(), server: None };
+        let mut provider = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            shared: Handle::default(),
+            server: None,
+        };
         provider.start_again().await;
         let url = provider.url();
         with(&provider.shared, |shared| shared.url = url);
@@ -163,7 +167,9 @@ impl Provider {
             .route("/files/{name}", get(file))
             .with_state(self.shared.clone());
         self.server = Some(tokio::spawn(async move {
-            axum::serve(listener, router).await.expect("the provider serves");
+            axum::serve(listener, router)
+                .await
+                .expect("the provider serves");
         }));
     }
 
@@ -181,8 +187,17 @@ impl Provider {
         let api = Api::new(&stack.url, Some(token));
         let body = json!({"name": sub, "url": self.url(), "kinds": kinds, "slots": 4, "token": "for-the-provider-alone"});
         let reply = api.post("/api/servers", &body).await;
-        assert!(matches!(reply.status, 200 | 201), "POST /api/servers: {} {}", reply.status, reply.text());
-        assert!(!reply.text().contains("for-the-provider-alone"), "the token is shown: {}", reply.text());
+        assert!(
+            matches!(reply.status, 200 | 201),
+            "POST /api/servers: {} {}",
+            reply.status,
+            reply.text()
+        );
+        assert!(
+            !reply.text().contains("for-the-provider-alone"),
+            "the token is shown: {}",
+            reply.text()
+        );
         let id = reply.json()["id"].as_str().expect("an id").to_owned();
         let path = format!("/api/servers/{id}");
         crate::eventually("the server is ONLINE", Duration::from_secs(20), || async {
@@ -228,16 +243,32 @@ async fn health(State(shared): State<Handle>) -> StatusCode {
     }
 }
 
-async fn submit(State(shared): State<Handle>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let submission = Submission { key: text("idempotency-key"), authorization: text("authorization"), body };
+async fn submit(
+    State(shared): State<Handle>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let submission = Submission {
+        key: text("idempotency-key"),
+        authorization: text("authorization"),
+        body,
+    };
     let manner = with(&shared, |shared| {
         shared.submissions.push(submission.clone());
         shared.manner
     });
     match manner.submit {
         Submit::Status(status) => {
-            return StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT).into_response();
+            return StatusCode::from_u16(status)
+                .unwrap_or(StatusCode::IM_A_TEAPOT)
+                .into_response();
         }
         Submit::Nonsense => return (StatusCode::ACCEPTED, "<html>so sorry</html>").into_response(),
         Submit::Accept | Submit::AcceptAndCut => {}
@@ -272,7 +303,10 @@ fn begin(shared: &Handle, submission: &Submission, manner: Manner) -> String {
     match job {
         Err(id) => id,
         Ok(job) => {
-            let url = submission.body["callback_url"].as_str().unwrap_or_default().to_owned();
+            let url = submission.body["callback_url"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             let id = job.id.clone();
             tokio::spawn(come_home(shared.clone(), job, url));
             id
@@ -294,8 +328,15 @@ async fn come_home(shared: Handle, job: Job, callback_url: String) {
     let api = Api::new("", Some(token));
     for _ in 0..times {
         // A platform that is down just now will ask by itself.
-        let sent = api.try_send(api.request(axum::http::Method::PUT, &callback_url).json(&report)).await;
-        with(&shared, |shared| shared.callbacks.push(sent.map_or(0, |reply| reply.status)));
+        let sent = api
+            .try_send(
+                api.request(axum::http::Method::PUT, &callback_url)
+                    .json(&report),
+            )
+            .await;
+        with(&shared, |shared| {
+            shared.callbacks.push(sent.map_or(0, |reply| reply.status))
+        });
     }
 }
 
@@ -314,10 +355,16 @@ fn report(base: &str, job: &Job) -> Value {
         }
         Outcome::Empty => Value::Null,
         Outcome::Lost => json!({"url": format!("{base}/files/nowhere"), "media_type": "image/png"}),
-        Outcome::Well if job.kind.ends_with("_desc") => json!({"text": "A single pixel, seen through."}),
+        Outcome::Well if job.kind.ends_with("_desc") => {
+            json!({"text": "A single pixel, seen through."})
+        }
         Outcome::Well if job.kind == "text_gen" => json!({"text": "INT. A PIXEL. DAY."}),
-        Outcome::Well if video => json!({"url": format!("{base}/files/a.mp4"), "media_type": "video/mp4", "duration_s": 1.0}),
-        Outcome::Well => json!({"url": format!("{base}/files/a.png"), "media_type": "image/png", "width": 1, "height": 1}),
+        Outcome::Well if video => {
+            json!({"url": format!("{base}/files/a.mp4"), "media_type": "video/mp4", "duration_s": 1.0})
+        }
+        Outcome::Well => {
+            json!({"url": format!("{base}/files/a.png"), "media_type": "image/png", "width": 1, "height": 1})
+        }
     };
     json!({"task_id": job.id, "state": "FINISHED", "progress": 1.0, "result": result})
 }
@@ -325,7 +372,11 @@ fn report(base: &str, job: &Job) -> Value {
 async fn poll(State(shared): State<Handle>, Path(id): Path<String>) -> Response {
     let answer = with(&shared, |shared| {
         shared.polls += 1;
-        shared.jobs.iter().find(|job| job.id == id).map(|job| report(&shared.url, job))
+        shared
+            .jobs
+            .iter()
+            .find(|job| job.id == id)
+            .map(|job| report(&shared.url, job))
     });
     match answer {
         Some(report) => Json(report).into_response(),
@@ -343,5 +394,9 @@ async fn file(Path(name): Path<String>) -> Response {
         "a.mp4" => ("video/mp4", MP4),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
-    ([(header::CONTENT_TYPE, media_type)], hex::decode(bytes).expect("hexadecimal digits")).into_response()
+    (
+        [(header::CONTENT_TYPE, media_type)],
+        hex::decode(bytes).expect("hexadecimal digits"),
+    )
+        .into_response()
 }

@@ -22,27 +22,45 @@ static SHARED: Mutex<Weak<Stack>> = Mutex::new(Weak::new());
 
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ is in the workspace")
+        .to_owned()
 }
 
 /// The binary under test: `CLASH_BIN`, else the release build of this workspace.
 pub fn binary() -> PathBuf {
-    let path = std::env::var_os("CLASH_BIN").map_or_else(|| root().join("target/release/clash"), PathBuf::from);
-    assert!(path.is_file(), "{} is not there: run `make build` first", path.display());
+    let path = std::env::var_os("CLASH_BIN")
+        .map_or_else(|| root().join("target/release/clash"), PathBuf::from);
+    assert!(
+        path.is_file(),
+        "{} is not there: run `make build` first",
+        path.display()
+    );
     path
 }
 
 /// The binary with arguments, without the environment that could change what it does.
 pub fn clash(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.args(arguments).current_dir(root()).stdin(Stdio::null());
-    command.env_remove("CLASH_TOKEN").env_remove("CLASH_LOG").env_remove("RUST_LOG");
+    command
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::null());
+    command
+        .env_remove("CLASH_TOKEN")
+        .env_remove("CLASH_LOG")
+        .env_remove("RUST_LOG");
     command
 }
 
 /// Runs a command to its end, which must come in time.
 pub fn finish(mut command: Command, limit: Duration) -> Output {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
     let pid = child.id();
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
@@ -58,7 +76,9 @@ pub fn finish(mut command: Command, limit: Duration) -> Output {
 /// Sends a signal to one process that a test started.
 pub fn signal(pid: u32, name: &str) {
     // The shell's own `kill`: there is one on every machine.
-    let sent = Command::new("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid.to_string()]).status();
+    let sent = Command::new("sh")
+        .args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid.to_string()])
+        .status();
     assert!(sent.is_ok(), "a signal cannot be sent: {sent:?}");
 }
 
@@ -93,7 +113,11 @@ impl Stack {
     }
 
     pub async fn with_atelier() -> Self {
-        Self::with(Setup { atelier: true, ..Setup::default() }).await
+        Self::with(Setup {
+            atelier: true,
+            ..Setup::default()
+        })
+        .await
     }
 
     pub async fn with(setup: Setup) -> Self {
@@ -116,7 +140,10 @@ impl Stack {
     }
 
     fn start_blocking(setup: Setup, slot: SemaphorePermit<'static>) -> Self {
-        let directory = tempfile::Builder::new().prefix("clash-e2e-").tempdir().expect("a temporary directory");
+        let directory = tempfile::Builder::new()
+            .prefix("clash-e2e-")
+            .tempdir()
+            .expect("a temporary directory");
         let state_dir = directory.path().join("state");
         let (process, url) = {
             let _guard = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,7 +153,10 @@ impl Stack {
             copy_missing(&own, &kept);
             started
         };
-        let address = url.strip_prefix("http://").and_then(|rest| rest.parse().ok()).expect("an address");
+        let address = url
+            .strip_prefix("http://")
+            .and_then(|rest| rest.parse().ok())
+            .expect("an address");
         Self {
             url,
             address,
@@ -186,10 +216,20 @@ impl Stack {
 
     pub fn token_with(&self, arguments: &[&str]) -> String {
         let mut command = clash(&["token"]);
-        command.args(arguments).arg("--state-dir").arg(&self.state_dir);
+        command
+            .args(arguments)
+            .arg("--state-dir")
+            .arg(&self.state_dir);
         let output = finish(command, Duration::from_secs(20));
-        assert!(output.status.success(), "clash token {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("a token is ASCII").trim().to_owned()
+        assert!(
+            output.status.success(),
+            "clash token {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout)
+            .expect("a token is ASCII")
+            .trim()
+            .to_owned()
     }
 
     /// A client with a token of this role.
@@ -200,7 +240,10 @@ impl Stack {
     /// Makes a project and gives its id.
     pub async fn project(&self, id: &str) -> String {
         let body = serde_json::json!({"id": id, "name": id});
-        let reply = self.api("maker", "editor").post("/api/projects", &body).await;
+        let reply = self
+            .api("maker", "editor")
+            .post("/api/projects", &body)
+            .await;
         assert_eq!(reply.status, 201, "POST /api/projects: {}", reply.text());
         id.to_owned()
     }
@@ -216,7 +259,10 @@ impl Drop for Stack {
             let _ = process.child.wait();
         }
         if std::thread::panicking() {
-            eprintln!("---- standard error of the stack ----\n{}----", process.log());
+            eprintln!(
+                "---- standard error of the stack ----\n{}----",
+                process.log()
+            );
         }
     }
 }
@@ -232,7 +278,11 @@ impl Process {
         for (key, value) in &setup.variables {
             command.arg("--variable").arg(format!("{key}={value}"));
         }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("clash up starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("clash up starts");
         let stderr = Arc::new(Mutex::new(String::new()));
         let (lines, log) = (child.stderr.take().expect("piped"), stderr.clone());
         std::thread::spawn(move || {
@@ -257,7 +307,10 @@ impl Process {
             Err(why) => {
                 let _ = process.child.kill();
                 let status = process.child.wait();
-                panic!("clash up does not serve ({why}, {status:?}):\n{}", process.log());
+                panic!(
+                    "clash up does not serve ({why}, {status:?}):\n{}",
+                    process.log()
+                );
             }
         }
     }
@@ -274,23 +327,35 @@ impl Process {
     }
 
     fn log(&self) -> String {
-        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.stderr
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 /// Compiled components of earlier tests, so that not every test compiles them.
 fn compiled_cache() -> PathBuf {
-    let target = binary().parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_else(|| root().join("target"));
+    let target = binary()
+        .parent()
+        .and_then(Path::parent)
+        .map(Path::to_owned)
+        .unwrap_or_else(|| root().join("target"));
     target.join("clash-e2e-compiled")
 }
 
 fn copy_missing(from: &Path, to: &Path) {
-    let Ok(entries) = std::fs::read_dir(from) else { return };
+    let Ok(entries) = std::fs::read_dir(from) else {
+        return;
+    };
     private_dir(to.parent().expect("not the root"));
     private_dir(to);
     for entry in entries.flatten() {
         let target = to.join(entry.file_name());
-        let whole = entry.path().extension().is_some_and(|extension| extension == "cwasm");
+        let whole = entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "cwasm");
         if whole && !target.exists() {
             std::fs::copy(entry.path(), target).expect("a compiled component can be copied");
         }

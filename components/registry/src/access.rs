@@ -11,7 +11,10 @@ use crate::store_failed;
 pub fn require_any(claims: &Claims) -> Result<(), Problem> {
     match may(claims, Action::ManageServers) || may(claims, Action::ManageOwnServer) {
         true => Ok(()),
-        false => Err(Problem::new(Slug::Forbidden, "only admins and servers may do this")),
+        false => Err(Problem::new(
+            Slug::Forbidden,
+            "only admins and servers may do this",
+        )),
     }
 }
 
@@ -24,14 +27,23 @@ pub fn require_manager(claims: &Claims) -> Result<(), Problem> {
 }
 
 /// The server, if it exists and is the caller's to manage; another tenant's does not exist.
-pub async fn load(database: &impl Database, claims: &Claims, id: &str) -> Result<ServerRow, Problem> {
+pub async fn load(
+    database: &impl Database,
+    claims: &Claims,
+    id: &str,
+) -> Result<ServerRow, Problem> {
     require_any(claims)?;
     let found = servers::find(database, id).await.map_err(store_failed)?;
     let unknown = || Problem::new(Slug::NotFound, format!("there is no server {id}"));
-    let server = found.filter(|server| is_visible(claims, server)).ok_or_else(unknown)?;
+    let server = found
+        .filter(|server| is_visible(claims, server))
+        .ok_or_else(unknown)?;
     match may(claims, Action::ManageServers) || server.owner == claims.sub {
         true => Ok(server),
-        false => Err(Problem::new(Slug::Forbidden, "this server is somebody else's")),
+        false => Err(Problem::new(
+            Slug::Forbidden,
+            "this server is somebody else's",
+        )),
     }
 }
 

@@ -27,18 +27,26 @@ async fn route(request: Request) -> Result<Response, Problem> {
         (&Method::POST, ["api", "servers", "cleanup"]) => handlers::cleanup::post(request).await,
         (&Method::GET, ["api", "servers", id]) => handlers::read::get(request, id).await,
         (&Method::DELETE, ["api", "servers", id]) => handlers::delete::delete(request, id).await,
-        (&Method::POST, ["api", "servers", id, "heartbeat"]) => handlers::heartbeat::post(request, id).await,
+        (&Method::POST, ["api", "servers", id, "heartbeat"]) => {
+            handlers::heartbeat::post(request, id).await
+        }
         (_, ["api", "servers"]) => Err(not_allowed("GET, POST")),
-        (_, ["api", "servers", "cleanup"] | ["api", "servers", _, "heartbeat"]) => Err(not_allowed("POST")),
+        (_, ["api", "servers", "cleanup"] | ["api", "servers", _, "heartbeat"]) => {
+            Err(not_allowed("POST"))
+        }
         (_, ["api", "servers", _]) => Err(not_allowed("GET, DELETE")),
         (&Method::GET, ["internal", "v1", "health"]) => handlers::health::get(request).await,
         (&Method::POST, ["internal", "v1", "tick"]) => handlers::tick::post(request).await,
-        _ => Err(Problem::new(Slug::NotFound, format!("there is no {method} {path}"))),
+        _ => Err(Problem::new(
+            Slug::NotFound,
+            format!("there is no {method} {path}"),
+        )),
     }
 }
 
 fn not_allowed(allow: &'static str) -> Problem {
-    Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}")).with_header("allow", allow)
+    Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}"))
+        .with_header("allow", allow)
 }
 
 /// A fault of the store, told once to the log and without its cause to the caller.
@@ -51,7 +59,8 @@ fn store_failed(error: store::StoreError) -> Problem {
 fn dispatch_soon() {
     guest::spawn(async {
         let body = serde_json::json!({});
-        let answer = guest::call_component("tasks", Method::POST, "/internal/v1/dispatch", &body).await;
+        let answer =
+            guest::call_component("tasks", Method::POST, "/internal/v1/dispatch", &body).await;
         if let Err(error) = answer {
             guest::log_error("dispatch", &error);
         }

@@ -29,8 +29,11 @@ bindings::export!(Scheduler with_types_in bindings);
 async fn tick() -> Result<(), String> {
     let app_url = variable("app_url").await?;
     let secret = variable("jwt_secret").await?;
-    let keys = Keys::from_secret(secret.as_bytes()).map_err(|error| format!("jwt_secret: {error}"))?;
-    let token = keys.sign_service("scheduler", now_s()).map_err(|error| format!("jwt_secret: {error}"))?;
+    let keys =
+        Keys::from_secret(secret.as_bytes()).map_err(|error| format!("jwt_secret: {error}"))?;
+    let token = keys
+        .sign_service("scheduler", now_s())
+        .map_err(|error| format!("jwt_secret: {error}"))?;
     let address = format!("{}/internal/v1/tick", app_url.trim_end_matches('/'));
     match post::post(&address, &token)? {
         200..=299 => Ok(()),
@@ -47,5 +50,7 @@ async fn variable(name: &str) -> Result<String, String> {
 fn now_s() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+        .map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        })
 }

@@ -9,11 +9,17 @@ const TIMEOUT_NS: u64 = 30_000_000_000;
 
 /// Posts an empty body with a bearer token and returns the answer's status.
 pub fn post(address: &str, token: &str) -> Result<u16, String> {
-    let uri: Uri = address.parse().map_err(|error| format!("{address}: {error}"))?;
+    let uri: Uri = address
+        .parse()
+        .map_err(|error| format!("{address}: {error}"))?;
     let request = request(&uri, token).map_err(|what| format!("{address}: {what}"))?;
-    let body = request.body().map_err(|()| "the body was taken".to_owned())?;
+    let body = request
+        .body()
+        .map_err(|()| "the body was taken".to_owned())?;
     let options = RequestOptions::new();
-    let bounded = options.set_connect_timeout(Some(TIMEOUT_NS)).and(options.set_first_byte_timeout(Some(TIMEOUT_NS)));
+    let bounded = options
+        .set_connect_timeout(Some(TIMEOUT_NS))
+        .and(options.set_first_byte_timeout(Some(TIMEOUT_NS)));
     // A host without timeouts is still bounded by its own.
     let options = bounded.is_ok().then_some(options);
     let answer = handle(request, options).map_err(|code| format!("{address}: {code:?}"))?;
@@ -37,7 +43,10 @@ fn request(uri: &Uri, token: &str) -> Result<OutgoingRequest, &'static str> {
     let authority = uri.authority().ok_or("app_url has no host")?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let headers = Fields::from_list(&[
-        ("authorization".to_owned(), format!("Bearer {token}").into_bytes()),
+        (
+            "authorization".to_owned(),
+            format!("Bearer {token}").into_bytes(),
+        ),
         ("content-length".to_owned(), b"0".to_vec()),
     ])
     .map_err(|_| "the headers are not allowed")?;

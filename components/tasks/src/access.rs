@@ -16,10 +16,15 @@ pub async fn project_tenant(
     project: &str,
 ) -> Result<String, Problem> {
     require(claims, action)?;
-    let found = projects::find(database, project).await.map_err(store_failed)?;
+    let found = projects::find(database, project)
+        .await
+        .map_err(store_failed)?;
     match found {
         Some(row) if claims.may_see(&row.id, &row.tenant) => Ok(row.tenant),
-        Some(_) | None => Err(Problem::new(Slug::NotFound, format!("there is no project {project}"))),
+        Some(_) | None => Err(Problem::new(
+            Slug::NotFound,
+            format!("there is no project {project}"),
+        )),
     }
 }
 
@@ -40,7 +45,11 @@ pub async fn task(
 
 /// A task on which the caller may report: an admin's own tenant's, or one that is assigned to a
 /// server of the caller.
-pub async fn own_task(database: &impl Database, claims: &Claims, id: &str) -> Result<TaskRow, Problem> {
+pub async fn own_task(
+    database: &impl Database,
+    claims: &Claims,
+    id: &str,
+) -> Result<TaskRow, Problem> {
     require(claims, Action::ManageOwnServer)?;
     let found = tasks::find(database, id).await.map_err(store_failed)?;
     if may(claims, Action::ManageServers) {
@@ -51,10 +60,17 @@ pub async fn own_task(database: &impl Database, claims: &Claims, id: &str) -> Re
     }
     // Servers of the operator work for every tenant, so what counts is the assignment alone;
     // and a server does not learn which other tasks exist.
-    let foreign = || Problem::new(Slug::Forbidden, format!("task {id} is not assigned to a server of {}", claims.sub));
+    let foreign = || {
+        Problem::new(
+            Slug::Forbidden,
+            format!("task {id} is not assigned to a server of {}", claims.sub),
+        )
+    };
     let row = found.ok_or_else(foreign)?;
     let server_id = row.server_id.as_deref().ok_or_else(foreign)?;
-    let server = servers::find(database, server_id).await.map_err(store_failed)?;
+    let server = servers::find(database, server_id)
+        .await
+        .map_err(store_failed)?;
     match server {
         Some(server) if server.owner == claims.sub => Ok(row),
         Some(_) | None => Err(foreign()),
@@ -64,7 +80,10 @@ pub async fn own_task(database: &impl Database, claims: &Claims, id: &str) -> Re
 pub fn require(claims: &Claims, action: Action) -> Result<(), Problem> {
     match may(claims, action) {
         true => Ok(()),
-        false => Err(Problem::new(Slug::Forbidden, "your role does not allow this")),
+        false => Err(Problem::new(
+            Slug::Forbidden,
+            "your role does not allow this",
+        )),
     }
 }
 

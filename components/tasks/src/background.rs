@@ -23,13 +23,27 @@ pub fn settle(row: TaskRow) {
 
 async fn dispatch_now() -> Result<(), Problem> {
     let platform = Platform::open().await?;
-    platform.pipeline().dispatch().await.map(drop).map_err(pipeline_failed)
+    platform
+        .pipeline()
+        .dispatch()
+        .await
+        .map(drop)
+        .map_err(pipeline_failed)
 }
 
 async fn settle_now(row: TaskRow) -> Result<(), Problem> {
     let platform = Platform::open().await?;
-    platform.pipeline().settle(row).await.map_err(pipeline_failed)?;
-    platform.pipeline().dispatch().await.map(drop).map_err(pipeline_failed)
+    platform
+        .pipeline()
+        .settle(row)
+        .await
+        .map_err(pipeline_failed)?;
+    platform
+        .pipeline()
+        .dispatch()
+        .await
+        .map(drop)
+        .map_err(pipeline_failed)
 }
 
 fn report(what: &str, outcome: Result<(), Problem>) {

@@ -23,27 +23,41 @@ async fn route(request: Request) -> Result<Response, Problem> {
     let method = request.method().clone();
     let segments = guest::path_segments(&path);
     match (&method, segments.as_slice()) {
-        (&Method::POST, ["api", "tasks", "submit"] | ["api", "task"]) => handlers::submit::post(request).await,
+        (&Method::POST, ["api", "tasks", "submit"] | ["api", "task"]) => {
+            handlers::submit::post(request).await
+        }
         (&Method::GET, ["api", "tasks"]) => handlers::read::list(request).await,
         (&Method::GET, ["api", "tasks" | "task", id]) => handlers::read::get(request, id).await,
         (&Method::PUT, ["api", "tasks" | "task", id]) => handlers::result::put(request, id).await,
-        (&Method::DELETE, ["api", "tasks" | "task", id]) => handlers::cancel::delete(request, id).await,
-        (&Method::POST, ["api", "tasks", id, "cancel"]) => handlers::cancel::post(request, id).await,
-        (&Method::POST, ["api", "tasks", id, "heartbeat"]) => handlers::heartbeat::post(request, id).await,
+        (&Method::DELETE, ["api", "tasks" | "task", id]) => {
+            handlers::cancel::delete(request, id).await
+        }
+        (&Method::POST, ["api", "tasks", id, "cancel"]) => {
+            handlers::cancel::post(request, id).await
+        }
+        (&Method::POST, ["api", "tasks", id, "heartbeat"]) => {
+            handlers::heartbeat::post(request, id).await
+        }
         (&Method::POST, ["update-node"]) => handlers::update_node::post(request).await,
         (&Method::POST, ["internal", "v1", "dispatch"]) => handlers::dispatch::post(request).await,
         (&Method::POST, ["internal", "v1", "tick"]) => handlers::tick::post(request).await,
         (&Method::GET, ["internal", "v1", "health"]) => handlers::health::get(request).await,
         (_, ["api", "tasks"]) => Err(not_allowed("GET")),
-        (_, ["api", "task"] | ["api", "tasks", "submit"] | ["update-node"]) => Err(not_allowed("POST")),
+        (_, ["api", "task"] | ["api", "tasks", "submit"] | ["update-node"]) => {
+            Err(not_allowed("POST"))
+        }
         (_, ["api", "tasks", _, "cancel" | "heartbeat"]) => Err(not_allowed("POST")),
         (_, ["api", "tasks" | "task", _]) => Err(not_allowed("GET, PUT, DELETE")),
-        _ => Err(Problem::new(Slug::NotFound, format!("there is no {method} {path}"))),
+        _ => Err(Problem::new(
+            Slug::NotFound,
+            format!("there is no {method} {path}"),
+        )),
     }
 }
 
 fn not_allowed(allow: &'static str) -> Problem {
-    Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}")).with_header("allow", allow)
+    Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}"))
+        .with_header("allow", allow)
 }
 
 /// A fault of the store, told once to the log and without its cause to the caller.

@@ -2,18 +2,21 @@
 //! wants to know (TK4).
 
 use dispatch::{Failure, StateName};
-use pipeline::Settings;
+use pipeline::World;
 use providers::Product;
 use serde_json::{Value, json};
 use store::tasks::TaskRow;
 
-pub fn view(row: &TaskRow, settings: &Settings, now_ms: i64) -> Value {
-    let failure: Option<Failure> = row.error.as_deref().and_then(|error| serde_json::from_str(error).ok());
+pub fn view(row: &TaskRow, world: &impl World) -> Value {
+    let failure: Option<Failure> = row
+        .error
+        .as_deref()
+        .and_then(|error| serde_json::from_str(error).ok());
     json!({
         "task_id": row.id,
         "state": row.state,
         "progress": row.progress,
-        "result": result(row, settings, now_ms),
+        "result": result(row, world),
         "error": failure,
         "project": row.project_id,
         "node": row.node_id,
@@ -26,11 +29,14 @@ pub fn view(row: &TaskRow, settings: &Settings, now_ms: i64) -> Value {
 }
 
 /// The provider's result with the platform's own link to the stored media.
-fn result(row: &TaskRow, settings: &Settings, now_ms: i64) -> Option<Product> {
+fn result(row: &TaskRow, world: &impl World) -> Option<Product> {
     if StateName::parse(&row.state) != Some(StateName::Finished) {
         return None;
     }
     let stored: Product = serde_json::from_str(row.result.as_deref()?).ok()?;
-    let url = row.asset_id.as_ref().map(|asset| settings.asset_link(&row.project_id, asset, now_ms));
+    let url = row
+        .asset_id
+        .as_ref()
+        .map(|asset| world.asset_link(&row.project_id, asset));
     Some(Product { url, ..stored })
 }

@@ -21,15 +21,24 @@ const PIECE_MS: u64 = 12_000;
 /// A connection with everything that the pipeline needs; one for each request or background job.
 pub struct Platform {
     pub database: Db,
-    world: Host,
-    pub settings: Settings,
+    pub world: Host,
+    settings: Settings,
 }
 
 impl Platform {
     pub async fn open() -> Result<Self, Problem> {
         let settings = settings().await?;
         let database = Db::open().await.map_err(store_failed)?;
-        Ok(Self { database, world: Host, settings })
+        let public_url = settings.worker_public_url.clone();
+        let world = Host {
+            public_url,
+            link_secret: guest::secret().await?,
+        };
+        Ok(Self {
+            database,
+            world,
+            settings,
+        })
     }
     pub fn pipeline(&self) -> Pipeline<'_, Db, Host> {
         Pipeline::new(&self.database, &self.world, &self.settings)
@@ -41,17 +50,28 @@ async fn settings() -> Result<Settings, Problem> {
     let timeout = guest::variable("no_server_timeout_s").await?;
     let timeout_s: i64 = timeout.trim().parse().map_err(|_| {
         guest::log_error("no_server_timeout_s", &timeout);
-        Problem::new(problem::Slug::Internal, "the variable no_server_timeout_s is not a number")
+        Problem::new(
+            problem::Slug::Internal,
+            "the variable no_server_timeout_s is not a number",
+        )
     })?;
     Ok(Settings {
-        worker_public_url: guest::variable("worker_public_url").await?.trim_end_matches('/').to_owned(),
-        link_secret: guest::secret().await?,
+        worker_public_url: guest::variable("worker_public_url")
+            .await?
+            .trim_end_matches('/')
+            .to_owned(),
         fallback_url: Some(fallback.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
         no_server_timeout_ms: timeout_s.saturating_mul(1000),
     })
 }
 
-pub struct Host;
+/// Links to assets stay valid for this long: longer than an attempt may take.
+const LINK_S: i64 = 3600;
+
+pub struct Host {
+    public_url: String,
+    link_secret: Vec<u8>,
+}
 
 pub struct Download(Streamed);
 
@@ -77,13 +97,24 @@ impl World for Host {
         guest::new_id("d")
     }
 
+    fn asset_link(&self, project_id: &str, asset_id: &str) -> String {
+        let expires_at_s = guest::now_s() + LINK_S;
+        let query =
+            identity::asset_link::query(&self.link_secret, project_id, asset_id, expires_at_s);
+        format!("{}/assets/{asset_id}?{query}", self.public_url)
+    }
+
     async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NoAnswer> {
         let answer = guest::call(request.map(Bytes::from), ANSWER_BYTES, CALL_MS).await;
-        answer.map(|response| response.map(Vec::from)).map_err(no_answer)
+        answer
+            .map(|response| response.map(Vec::from))
+            .map_err(no_answer)
     }
 
     async fn fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Download>, NoAnswer> {
-        let streamed = guest::call_streaming(request.map(Bytes::from), PIECE_MS).await.map_err(no_answer)?;
+        let streamed = guest::call_streaming(request.map(Bytes::from), PIECE_MS)
+            .await
+            .map_err(no_answer)?;
         let mut response = Response::new(());
         *response.status_mut() = streamed.head.status;
         *response.headers_mut() = streamed.head.headers.clone();
@@ -91,7 +122,8 @@ impl World for Host {
     }
 
     async fn poke(&self, body: &str) -> Result<u16, NoAnswer> {
-        let body: Value = serde_json::from_str(body).map_err(|error| NoAnswer::Lost(error.to_string()))?;
+        let body: Value =
+            serde_json::from_str(body).map_err(|error| NoAnswer::Lost(error.to_string()))?;
         poke(&body).await
     }
 
@@ -112,7 +144,9 @@ impl World for Host {
 
 async fn poke(body: &Value) -> Result<u16, NoAnswer> {
     let answer = guest::call_component("sync", Method::POST, "/internal/v1/poke", body).await;
-    answer.map(|response| response.status().as_u16()).map_err(no_answer)
+    answer
+        .map(|response| response.status().as_u16())
+        .map_err(no_answer)
 }
 
 fn no_answer(error: CallError) -> NoAnswer {

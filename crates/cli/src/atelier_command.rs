@@ -51,21 +51,31 @@ pub struct AtelierArgs {
 }
 
 pub async fn run(args: AtelierArgs) -> Outcome {
-    let register = args.register.as_ref().map(|url| registration(&args, url)).transpose()?;
+    let register = args
+        .register
+        .as_ref()
+        .map(|url| registration(&args, url))
+        .transpose()?;
     let shutdown = shutdown::on_signal()?;
     if args.until_stdin_closes {
         shutdown::when_stdin_closes(&shutdown);
     }
     let listener = listen::bind(args.listen).await?;
     let address = listen::address_of(&listener)?;
-    let work_dir = args.work_dir.clone().unwrap_or_else(|| args.state_dir.join("atelier"));
+    let work_dir = args
+        .work_dir
+        .clone()
+        .unwrap_or_else(|| args.state_dir.join("atelier"));
     std::fs::create_dir_all(&work_dir).map_err(|error| {
         Failure::failed(format!("cannot make {}: {error}", work_dir.display()))
             .help("choose another directory with --work-dir")
     })?;
     let mut options = atelier::Options::new(work_dir);
     options.register = register;
-    let public_url = args.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let public_url = args
+        .public_url
+        .as_ref()
+        .map(|url| url.as_str().trim_end_matches('/').to_owned());
     options.public_url = Some(public_url.unwrap_or_else(|| listen::local_url(address)));
     if let Some(workers) = args.workers {
         options.workers = usize::from(workers.get());
@@ -78,7 +88,9 @@ pub async fn run(args: AtelierArgs) -> Outcome {
 
 fn registration(args: &AtelierArgs, platform: &Url) -> Outcome<atelier::Registration> {
     if platform.scheme() != "http" {
-        return Err(Failure::input(format!("--register {platform}: only http:// addresses are supported")));
+        return Err(Failure::input(format!(
+            "--register {platform}: only http:// addresses are supported"
+        )));
     }
     let source = match &args.token {
         Some(token) => credentials::given(token.trim().to_owned()),
@@ -87,7 +99,11 @@ fn registration(args: &AtelierArgs, platform: &Url) -> Outcome<atelier::Registra
             let secret = state.secret().map_err(|failure| {
                 failure.help("give a token of role server with --token (or CLASH_TOKEN), or name the stack's --state-dir")
             })?;
-            credentials::signing(credentials::keys(&secret, &state)?, &args.name, Role::Server)
+            credentials::signing(
+                credentials::keys(&secret, &state)?,
+                &args.name,
+                Role::Server,
+            )
         }
     };
     Ok(atelier::Registration {

@@ -15,7 +15,9 @@ const OWN_TOKEN_TTL: Duration = Duration::from_secs(600);
 pub type TokenSource = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
 pub fn now_s() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 

@@ -25,7 +25,10 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         };
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let part_ms = number.checked_mul(unit_ms).ok_or_else(wrong)?;
-        total_ms = total_ms.checked_add(part_ms).filter(|ms| *ms <= MOST_MS).ok_or_else(wrong)?;
+        total_ms = total_ms
+            .checked_add(part_ms)
+            .filter(|ms| *ms <= MOST_MS)
+            .ok_or_else(wrong)?;
         rest = after.trim_start();
     }
     Ok(Duration::from_millis(total_ms))

@@ -46,7 +46,9 @@ pub struct EdgeTokens(pub Keys);
 impl edge::ServiceTokens for EdgeTokens {
     fn sign(&self) -> String {
         // Signing fixed claims with an HMAC does not fail; an empty token would be refused.
-        self.0.sign_service("edge", credentials::now_s()).unwrap_or_default()
+        self.0
+            .sign_service("edge", credentials::now_s())
+            .unwrap_or_default()
     }
 
     fn verify(&self, bearer: &str) -> bool {
@@ -56,12 +58,17 @@ impl edge::ServiceTokens for EdgeTokens {
 
 pub async fn run(args: EdgeArgs) -> Outcome {
     let wrong = |why: &str| {
-        Failure::input(format!("--upstream {}: {why}", args.upstream)).help("write it like http://127.0.0.1:3000")
+        Failure::input(format!("--upstream {}: {why}", args.upstream))
+            .help("write it like http://127.0.0.1:3000")
     };
     if args.upstream.scheme() != "http" {
         return Err(wrong("only http:// addresses are supported"));
     }
-    let authority = args.upstream.authority().parse().map_err(|_| wrong("there is no host in it"))?;
+    let authority = args
+        .upstream
+        .authority()
+        .parse()
+        .map_err(|_| wrong("there is no host in it"))?;
     let state = StateDir::new(&args.state_dir);
     let secret = match std::env::var(SECRET_VARIABLE) {
         Ok(secret) => secret.into_bytes(),

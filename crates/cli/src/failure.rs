@@ -16,17 +16,27 @@ pub type Outcome<T = ()> = Result<T, Failure>;
 impl Failure {
     /// The command ran and something in the world said no: exit code 1.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { exit: 1, message: message.into(), help: None }
+        Self {
+            exit: 1,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// What the command was given is wrong, and running it again will not help: exit code 2.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { exit: 2, ..Self::failed(message) }
+        Self {
+            exit: 2,
+            ..Self::failed(message)
+        }
     }
 
     /// The person stopped it: exit code 130, as a shell gives for Ctrl-C.
     pub fn interrupted(message: impl Into<String>) -> Self {
-        Self { exit: 130, ..Self::failed(message) }
+        Self {
+            exit: 130,
+            ..Self::failed(message)
+        }
     }
 
     /// What to do about it.

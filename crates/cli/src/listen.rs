@@ -9,27 +9,33 @@ use crate::failure::{Failure, Outcome};
 
 /// Binds an address; port 0 takes any free one.
 pub async fn bind(address: SocketAddr) -> Outcome<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => {
-            let port = address.port();
-            Failure::failed(format!("port {port} is taken: something else listens at {address}"))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => {
+                let port = address.port();
+                Failure::failed(format!(
+                    "port {port} is taken: something else listens at {address}"
+                ))
                 .help("stop it, or choose another port with --listen (port 0 takes any free one)")
-        }
-        ErrorKind::PermissionDenied => {
-            Failure::failed(format!("no permission to listen at {address}"))
-                .help("ports under 1024 are the system's; choose another with --listen")
-        }
-        ErrorKind::AddrNotAvailable => {
-            Failure::failed(format!("{} is no address of this machine", address.ip()))
-                .help("listen at 127.0.0.1 (this machine only) or 0.0.0.0 (every network)")
-        }
-        _ => Failure::failed(format!("cannot listen at {address}: {error}")),
-    })
+            }
+            ErrorKind::PermissionDenied => {
+                Failure::failed(format!("no permission to listen at {address}"))
+                    .help("ports under 1024 are the system's; choose another with --listen")
+            }
+            ErrorKind::AddrNotAvailable => {
+                Failure::failed(format!("{} is no address of this machine", address.ip()))
+                    .help("listen at 127.0.0.1 (this machine only) or 0.0.0.0 (every network)")
+            }
+            _ => Failure::failed(format!("cannot listen at {address}: {error}")),
+        })
 }
 
 /// The address that a listener really has.
 pub fn address_of(listener: &TcpListener) -> Outcome<SocketAddr> {
-    listener.local_addr().map_err(|error| Failure::failed(format!("a socket has no address: {error}")))
+    listener
+        .local_addr()
+        .map_err(|error| Failure::failed(format!("a socket has no address: {error}")))
 }
 
 /// How this machine itself reaches a listener: "every network" is no address to connect to.
@@ -48,10 +54,15 @@ mod tests {
 
     #[tokio::test]
     async fn op2_a_taken_port_is_named() {
-        let first = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.expect("a free port");
+        let first = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+            .await
+            .expect("a free port");
         let address = address_of(&first).expect("an address");
         let message = bind(address).await.unwrap_err().to_string();
-        assert!(message.contains(&format!("port {} is taken", address.port())), "{message}");
+        assert!(
+            message.contains(&format!("port {} is taken", address.port())),
+            "{message}"
+        );
         assert!(message.contains("--listen"), "{message}");
     }
 

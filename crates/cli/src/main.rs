@@ -94,8 +94,11 @@ fn run(command: Command) -> Outcome {
 
 fn block_on(log_level: &str, command: impl Future<Output = Outcome>) -> Outcome {
     log_to_stderr(log_level);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::failed(format!("no threads can be started: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.map_err(|error| Failure::failed(format!("no threads can be started: {error}")))?;
     let outcome = runtime.block_on(command);
     // What still runs on other threads is not worth waiting for.
     runtime.shutdown_background();
@@ -104,7 +107,9 @@ fn block_on(log_level: &str, command: impl Future<Output = Outcome>) -> Outcome 
 
 /// Our own crates speak at `level`; the libraries below them only when something is wrong.
 fn log_to_stderr(level: &str) {
-    let default = ["clash", "edge", "host", "atelier"].map(|part| format!("{part}={level}")).join(",");
+    let default = ["clash", "edge", "host", "atelier"]
+        .map(|part| format!("{part}={level}"))
+        .join(",");
     let wanted = std::env::var("CLASH_LOG").or_else(|_| std::env::var("RUST_LOG"));
     let filter = wanted.ok().and_then(|text| EnvFilter::try_new(text).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("warn,{default}")));

@@ -48,15 +48,24 @@ impl StateDir {
     /// Makes the directory if it is missing and checks that files can be written in it.
     pub fn create(&self) -> Outcome {
         create_private_dir(&self.path).map_err(|error| self.cannot("make", &error))?;
-        let probe = tempfile::Builder::new().prefix(".probe").tempfile_in(&self.path);
-        probe.map(drop).map_err(|error| self.cannot("write in", &error))
+        let probe = tempfile::Builder::new()
+            .prefix(".probe")
+            .tempfile_in(&self.path);
+        probe
+            .map(drop)
+            .map_err(|error| self.cannot("write in", &error))
     }
 
     /// Takes the directory for this process. The system gives it back however the process ends.
     pub fn lock(&self) -> Outcome<Lock> {
         let path = self.path.join("lock");
         let mut options = File::options();
-        let opened = options.read(true).write(true).create(true).truncate(false).open(&path);
+        let opened = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let mut file = opened.map_err(|error| self.cannot("write in", &error))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -75,7 +84,9 @@ impl StateDir {
             }
             Err(TryLockError::Error(error)) => return Err(self.cannot("lock", &error)),
         }
-        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        let written = file
+            .set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(|error| self.cannot("write in", &error))?;
         Ok(Lock { _file: file })
     }
@@ -110,8 +121,10 @@ impl StateDir {
         match read_small(&path) {
             Ok(text) => Ok(Some(text.trim().as_bytes().to_vec())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Failure::failed(format!("cannot read {}: {error}", path.display()))
-                .help("only the user who started the stack may read its secret")),
+            Err(error) => Err(
+                Failure::failed(format!("cannot read {}: {error}", path.display()))
+                    .help("only the user who started the stack may read its secret"),
+            ),
         }
     }
 
@@ -137,7 +150,9 @@ impl StateDir {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 "choose a directory that you may write to with --state-dir, or change its owner or mode"
             }
-            ErrorKind::StorageFull => "free some disk space, or choose another disk with --state-dir",
+            ErrorKind::StorageFull => {
+                "free some disk space, or choose another disk with --state-dir"
+            }
             ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
                 "something else has this name; choose another with --state-dir"
             }
@@ -147,13 +162,18 @@ impl StateDir {
             ErrorKind::PermissionDenied => "permission denied".to_owned(),
             _ => error.to_string(),
         };
-        Failure::failed(format!("cannot {what} the state directory {path}: {reason}")).help(help)
+        Failure::failed(format!(
+            "cannot {what} the state directory {path}: {reason}"
+        ))
+        .help(help)
     }
 }
 
 fn read_small(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(SMALL_FILE_BYTES).read_to_string(&mut text)?;
+    File::open(path)?
+        .take(SMALL_FILE_BYTES)
+        .read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -178,7 +198,9 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// there already stays.
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(parent)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".writing-")
+        .tempfile_in(parent)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
@@ -221,7 +243,10 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(state.secret_path()).expect("there").permissions().mode();
+            let mode = fs::metadata(state.secret_path())
+                .expect("there")
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }
@@ -233,7 +258,10 @@ mod tests {
         let lock = state.lock().expect("free");
         let message = state.lock().expect_err("taken").to_string();
         let pid = std::process::id().to_string();
-        assert!(message.contains("another `clash up`") && message.contains(&pid), "{message}");
+        assert!(
+            message.contains("another `clash up`") && message.contains(&pid),
+            "{message}"
+        );
         drop(lock);
         state.lock().expect("free again");
     }
@@ -243,7 +271,10 @@ mod tests {
         let (outer, state) = state_dir();
         fs::write(outer.path().join("state"), "a file").expect("written");
         let message = state.create().expect_err("refused").to_string();
-        assert!(message.contains("state directory") && message.contains("--state-dir"), "{message}");
+        assert!(
+            message.contains("state directory") && message.contains("--state-dir"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -251,7 +282,9 @@ mod tests {
         let (_outer, state) = state_dir();
         state.create().expect("made");
         assert_eq!(state.address(), None);
-        state.write_address("http://127.0.0.1:1234").expect("written");
+        state
+            .write_address("http://127.0.0.1:1234")
+            .expect("written");
         assert_eq!(state.address().as_deref(), Some("http://127.0.0.1:1234"));
         state.remove_address();
         assert_eq!(state.address(), None);

@@ -48,9 +48,10 @@ pub struct TokenArgs {
 
 fn parse_role(text: &str) -> Result<Role, String> {
     match text.parse::<Role>() {
-        Ok(Role::Service) => {
-            Err("service tokens open the inside of the application and are signed by its parts alone".into())
-        }
+        Ok(Role::Service) => Err(
+            "service tokens open the inside of the application and are signed by its parts alone"
+                .into(),
+        ),
         Ok(role) => Ok(role),
         Err(_) => Err("a role is one of admin, editor, viewer, agent, server".into()),
     }
@@ -64,26 +65,35 @@ pub fn run(args: TokenArgs) -> Outcome {
     let mut claims = Claims::access(&args.sub, args.role, credentials::now_s(), ttl_s);
     claims.tenant = args.tenant;
     claims.projects = Some(args.projects).filter(|projects| !projects.is_empty());
-    let token = keys.sign(&claims).map_err(|error| Failure::failed(error.to_string()))?;
+    let token = keys
+        .sign(&claims)
+        .map_err(|error| Failure::failed(error.to_string()))?;
     println!("{token}");
     Ok(())
 }
 
 fn check(args: &TokenArgs) -> Outcome {
     for (option, value) in [("--sub", &args.sub), ("--tenant", &args.tenant)] {
-        if value.is_empty() || value.len() > MOST_NAME_BYTES || value.chars().any(char::is_control) {
+        if value.is_empty() || value.len() > MOST_NAME_BYTES || value.chars().any(char::is_control)
+        {
             return Err(Failure::input(format!(
                 "{option} needs a name of 1 to {MOST_NAME_BYTES} bytes without control characters"
             )));
         }
     }
-    if let Some(project) = args.projects.iter().find(|id| !protocol::ProjectId::is_valid(id)) {
+    if let Some(project) = args
+        .projects
+        .iter()
+        .find(|id| !protocol::ProjectId::is_valid(id))
+    {
         let error = protocol::InvalidId;
         return Err(Failure::input(format!("--project {project}: {error}")));
     }
     if args.projects.len() > MOST_PROJECTS {
-        return Err(Failure::input(format!("at most {MOST_PROJECTS} projects fit into one token"))
-            .help("leave --project out to open every project of the tenant"));
+        return Err(Failure::input(format!(
+            "at most {MOST_PROJECTS} projects fit into one token"
+        ))
+        .help("leave --project out to open every project of the tenant"));
     }
     if args.ttl < Duration::from_secs(1) || args.ttl > LONGEST_TTL {
         return Err(Failure::input("--ttl is between 1s and 366d"));

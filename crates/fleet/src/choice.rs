@@ -28,7 +28,11 @@ pub enum Choice {
 /// equals the one listed first. While any of them is trusted, the others get nothing: a server
 /// that has just died is idle, and would otherwise draw all the work.
 pub fn choose(candidates: &[Candidate], kind: &str) -> Choice {
-    let fit: Vec<(usize, &Candidate)> = candidates.iter().enumerate().filter(|(_, one)| serves(one, kind)).collect();
+    let fit: Vec<(usize, &Candidate)> = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| serves(one, kind))
+        .collect();
     let some_trusted = fit.iter().any(|(_, one)| one.trusted);
     let mut best: Option<(usize, &Candidate)> = None;
     for (at, one) in &fit {
@@ -60,11 +64,21 @@ mod tests {
 
     fn server(kinds: &[&str], state: ServerState, used: i64, slots: i64) -> Candidate {
         let kinds = kinds.iter().map(ToString::to_string).collect();
-        Candidate { id: "s".into(), kinds, state, trusted: true, used, slots }
+        Candidate {
+            id: "s".into(),
+            kinds,
+            state,
+            trusted: true,
+            used,
+            slots,
+        }
     }
 
     fn suspected(used: i64, slots: i64) -> Candidate {
-        Candidate { trusted: false, ..server(&["x"], Online, used, slots) }
+        Candidate {
+            trusted: false,
+            ..server(&["x"], Online, used, slots)
+        }
     }
 
     #[test]
@@ -72,17 +86,57 @@ mod tests {
         let busy = |used, slots| server(&["x"], Online, used, slots);
         for (name, servers, expected) in [
             ("nobody is there", vec![], Choice::Nobody),
-            ("another kind", vec![server(&["y"], Online, 0, 4)], Choice::Nobody),
-            ("offline", vec![server(&["x"], Offline, 0, 4)], Choice::Nobody),
-            ("draining", vec![server(&["x"], Draining, 0, 4)], Choice::Nobody),
+            (
+                "another kind",
+                vec![server(&["y"], Online, 0, 4)],
+                Choice::Nobody,
+            ),
+            (
+                "offline",
+                vec![server(&["x"], Offline, 0, 4)],
+                Choice::Nobody,
+            ),
+            (
+                "draining",
+                vec![server(&["x"], Draining, 0, 4)],
+                Choice::Nobody,
+            ),
             ("full", vec![busy(4, 4)], Choice::Busy),
-            ("overfull after its slots were lowered", vec![busy(5, 4)], Choice::Busy),
-            ("the share counts, not the number", vec![busy(1, 2), busy(3, 8)], Choice::Server(1)),
-            ("the first among equals", vec![busy(1, 4), busy(2, 8)], Choice::Server(0)),
-            ("a full one is passed over", vec![busy(1, 1), busy(7, 8)], Choice::Server(1)),
-            ("a suspected one is better than none", vec![suspected(0, 4)], Choice::Server(0)),
-            ("a trusted one is better", vec![suspected(0, 4), busy(3, 4)], Choice::Server(1)),
-            ("it is even waited for", vec![suspected(0, 4), busy(4, 4)], Choice::Busy),
+            (
+                "overfull after its slots were lowered",
+                vec![busy(5, 4)],
+                Choice::Busy,
+            ),
+            (
+                "the share counts, not the number",
+                vec![busy(1, 2), busy(3, 8)],
+                Choice::Server(1),
+            ),
+            (
+                "the first among equals",
+                vec![busy(1, 4), busy(2, 8)],
+                Choice::Server(0),
+            ),
+            (
+                "a full one is passed over",
+                vec![busy(1, 1), busy(7, 8)],
+                Choice::Server(1),
+            ),
+            (
+                "a suspected one is better than none",
+                vec![suspected(0, 4)],
+                Choice::Server(0),
+            ),
+            (
+                "a trusted one is better",
+                vec![suspected(0, 4), busy(3, 4)],
+                Choice::Server(1),
+            ),
+            (
+                "it is even waited for",
+                vec![suspected(0, 4), busy(4, 4)],
+                Choice::Busy,
+            ),
         ] {
             assert_eq!(choose(&servers, "x"), expected, "{name}");
         }

@@ -50,14 +50,33 @@ pub async fn secret() -> Result<Vec<u8>, Problem> {
     Ok(load().await?.bytes.clone())
 }
 
-/// A fresh service token.
+/// A service token lives for a minute; one that is kept this long still has half of it left.
+const TOKEN_KEPT_S: i64 = 30;
+
+thread_local! {
+    static TOKEN: RefCell<Option<(String, i64)>> = const { RefCell::new(None) };
+}
+
+/// A service token with at least half of its life left.
 pub async fn service_token() -> Result<String, Problem> {
-    load()
+    let now_s = now_s();
+    let kept = TOKEN.with_borrow(|kept| {
+        let (token, signed_at_s) = kept.as_ref()?;
+        (*signed_at_s..=signed_at_s + TOKEN_KEPT_S)
+            .contains(&now_s)
+            .then(|| token.clone())
+    });
+    if let Some(token) = kept {
+        return Ok(token);
+    }
+    let token = load()
         .await?
         .keys
-        .sign_service("application", now_s())
+        .sign_service("application", now_s)
         .map_err(|error| {
             log_error("service token", &error);
             Problem::new(Slug::Internal, "no service token could be made")
-        })
+        })?;
+    TOKEN.with_borrow_mut(|kept| *kept = Some((token.clone(), now_s)));
+    Ok(token)
 }

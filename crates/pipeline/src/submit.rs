@@ -112,9 +112,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                             "the input {id} is not an asset of this project"
                         ))));
                     };
-                    let url = self
-                        .settings
-                        .asset_link(&row.project_id, &id, self.world.now_ms());
+                    let url = self.world.asset_link(&row.project_id, &id);
                     InputLink {
                         role: input.role,
                         url,

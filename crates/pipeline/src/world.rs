@@ -10,6 +10,8 @@ pub trait World {
     fn jitter(&self) -> f64;
     /// A text that no other call gives.
     fn unique(&self) -> String;
+    /// An absolute link to an asset that works without a token, for longer than an attempt may take.
+    fn asset_link(&self, project_id: &str, asset_id: &str) -> String;
     /// Calls a provider and reads its answer, at most [`providers::ANSWER_BYTES`] within 10 s.
     fn call(
         &self,
@@ -56,25 +58,7 @@ pub enum NoAnswer {
 pub struct Settings {
     /// Where providers reach the platform, without a slash at the end.
     pub worker_public_url: String,
-    /// Signs links to assets.
-    pub link_secret: Vec<u8>,
     /// A provider for kinds that no registered server serves.
     pub fallback_url: Option<String>,
     pub no_server_timeout_ms: i64,
-}
-
-/// How long a link to an input stays valid: longer than an attempt may take.
-const LINK_S: i64 = 3600;
-
-impl Settings {
-    /// An absolute link to an asset that works without a token.
-    pub fn asset_link(&self, project_id: &str, asset_id: &str, now_ms: i64) -> String {
-        let query = identity::asset_link::query(
-            &self.link_secret,
-            project_id,
-            asset_id,
-            now_ms / 1000 + LINK_S,
-        );
-        format!("{}/assets/{asset_id}?{query}", self.worker_public_url)
-    }
 }

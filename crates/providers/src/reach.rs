@@ -13,20 +13,54 @@ pub enum Reach {
 }
 
 const KNOWN: [(&str, Reach, &str); 8] = [
-    ("HttpRequestDenied", Reach::Forbidden, "the deployment does not allow calls to this host"),
-    ("ConnectionRefused", Reach::Unreachable, "connection refused"),
-    ("DnsError", Reach::Unreachable, "the host name has no address"),
-    ("DnsTimeout", Reach::Unreachable, "the host name could not be looked up in time"),
+    (
+        "HttpRequestDenied",
+        Reach::Forbidden,
+        "the deployment does not allow calls to this host",
+    ),
+    (
+        "ConnectionRefused",
+        Reach::Unreachable,
+        "connection refused",
+    ),
+    (
+        "DnsError",
+        Reach::Unreachable,
+        "the host name has no address",
+    ),
+    (
+        "DnsTimeout",
+        Reach::Unreachable,
+        "the host name could not be looked up in time",
+    ),
     ("DestinationNotFound", Reach::Unreachable, "no such host"),
-    ("DestinationUnavailable", Reach::Unreachable, "the host is not available"),
-    ("DestinationIp", Reach::Forbidden, "the deployment does not allow calls to this address"),
-    ("ConnectionTimeout", Reach::Unreachable, "no connection in time"),
+    (
+        "DestinationUnavailable",
+        Reach::Unreachable,
+        "the host is not available",
+    ),
+    (
+        "DestinationIp",
+        Reach::Forbidden,
+        "the deployment does not allow calls to this address",
+    ),
+    (
+        "ConnectionTimeout",
+        Reach::Unreachable,
+        "no connection in time",
+    ),
 ];
 
 /// Reads a host's error; the sentence is for people.
 pub fn reach(error: &str) -> (Reach, String) {
     match KNOWN.iter().find(|(name, _, _)| error.contains(name)) {
         Some((_, reach, sentence)) => (*reach, (*sentence).to_owned()),
-        None => (Reach::Unknown, format!("the connection broke ({})", crate::failure::shortened(error))),
+        None => (
+            Reach::Unknown,
+            format!(
+                "the connection broke ({})",
+                crate::failure::shortened(error)
+            ),
+        ),
     }
 }

@@ -383,8 +383,14 @@ fn rg5_a_result_is_fetched_from_its_own_server_alone() {
 fn tk7_how_far_a_call_came_decides_whether_it_may_be_made_elsewhere() {
     use providers::{Reach, reach};
     for (error, expected) in [
-        ("ErrorCode(ErrorCode::ConnectionRefused)", Reach::Unreachable),
-        ("ErrorCode(ErrorCode::DnsError(DnsErrorPayload { rcode: None }))", Reach::Unreachable),
+        (
+            "ErrorCode(ErrorCode::ConnectionRefused)",
+            Reach::Unreachable,
+        ),
+        (
+            "ErrorCode(ErrorCode::DnsError(DnsErrorPayload { rcode: None }))",
+            Reach::Unreachable,
+        ),
         ("ErrorCode(ErrorCode::HttpRequestDenied)", Reach::Forbidden),
         ("ErrorCode(ErrorCode::ConnectionTerminated)", Reach::Unknown),
         ("anything else", Reach::Unknown),

@@ -11,9 +11,9 @@ pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod projects;
+pub mod rooms;
 pub mod servers;
 pub mod tasks;
-pub mod rooms;
 pub mod ticks;
 pub mod value;
 

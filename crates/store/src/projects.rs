@@ -52,12 +52,16 @@ pub async fn list(
     let listed = listed.map(|ids| serde_json::json!(ids).to_string());
     let parameters = [tenant.into(), listed.into(), limit.into()];
     let rows = database.query(sql!("projects/list"), &parameters).await?;
-    rows.into_rows().map(|row| ProjectRow::from_row(&row)).collect()
+    rows.into_rows()
+        .map(|row| ProjectRow::from_row(&row))
+        .collect()
 }
 
 /// False when there is no such project.
 pub async fn rename(database: &impl Database, id: &str, name: &str) -> Result<bool, StoreError> {
-    let rows = database.query(sql!("projects/rename"), &[id.into(), name.into()]).await?;
+    let rows = database
+        .query(sql!("projects/rename"), &[id.into(), name.into()])
+        .await?;
     Ok(!rows.is_empty())
 }
 
@@ -73,8 +77,12 @@ pub async fn delete(database: &impl Database, id: &str) -> Result<bool, StoreErr
     ] {
         transaction.query(statement, &[id.into()]).await?;
     }
-    transaction.query(sql!("projects/delete_unused_chunks"), &[]).await?;
-    let deleted = transaction.query(sql!("projects/delete"), &[id.into()]).await?;
+    transaction
+        .query(sql!("projects/delete_unused_chunks"), &[])
+        .await?;
+    let deleted = transaction
+        .query(sql!("projects/delete"), &[id.into()])
+        .await?;
     transaction.commit().await?;
     Ok(!deleted.is_empty())
 }

@@ -184,7 +184,10 @@ pub async fn suspect(
     check_at_ms: i64,
 ) -> Result<(), StoreError> {
     let parameters = [id.into(), error.into(), check_at_ms.into()];
-    database.query(sql!("servers/suspect"), &parameters).await.map(drop)
+    database
+        .query(sql!("servers/suspect"), &parameters)
+        .await
+        .map(drop)
 }
 
 /// False when there was none. Its tasks find out at their next poll and are retried elsewhere.

@@ -3,7 +3,10 @@
 use crate::{Database, StoreError, read_one, sql};
 
 pub async fn record(database: &impl Database, now_ms: i64) -> Result<(), StoreError> {
-    database.query(sql!("ticks/record"), &[now_ms.into()]).await.map(drop)
+    database
+        .query(sql!("ticks/record"), &[now_ms.into()])
+        .await
+        .map(drop)
 }
 
 pub async fn last_at_ms(database: &impl Database) -> Result<Option<i64>, StoreError> {

@@ -20,7 +20,12 @@ fn task(id: &str, node: Option<&str>) -> NewTask {
         kind: "image_gen".into(),
         prompt: "a boat".into(),
         params: "{}".into(),
-        inputs: vec![Input { role: "image".into(), asset: Some("a".into()), url: None, media_type: None }],
+        inputs: vec![Input {
+            role: "image".into(),
+            asset: Some("a".into()),
+            url: None,
+            media_type: None,
+        }],
         created_by: "alice".into(),
         created_at_ms: 100,
     }
@@ -74,14 +79,36 @@ fn tk6_the_table_refuses_a_state_that_cannot_be() {
     block_on(tasks::insert(&database, &task("t_1", None))).unwrap();
     let row = block_on(tasks::find(&database, "t_1")).unwrap().unwrap();
     for (name, wrong) in [
-        ("processing without a lease", tasks::TaskRow {
-            state: "PROCESSING".into(),
-            phase: Some("submit".into()),
-            ..row.clone()
-        }),
-        ("finished without an end", tasks::TaskRow { state: "FINISHED".into(), next_action_at_ms: None, ..row.clone() }),
-        ("waiting without a next time", tasks::TaskRow { next_action_at_ms: None, ..row.clone() }),
-        ("an unknown state", tasks::TaskRow { state: "DONE".into(), ..row.clone() }),
+        (
+            "processing without a lease",
+            tasks::TaskRow {
+                state: "PROCESSING".into(),
+                phase: Some("submit".into()),
+                ..row.clone()
+            },
+        ),
+        (
+            "finished without an end",
+            tasks::TaskRow {
+                state: "FINISHED".into(),
+                next_action_at_ms: None,
+                ..row.clone()
+            },
+        ),
+        (
+            "waiting without a next time",
+            tasks::TaskRow {
+                next_action_at_ms: None,
+                ..row.clone()
+            },
+        ),
+        (
+            "an unknown state",
+            tasks::TaskRow {
+                state: "DONE".into(),
+                ..row.clone()
+            },
+        ),
     ] {
         let error = block_on(tasks::replace(&database, &wrong)).expect_err(name);
         assert!(error.to_string().contains("CHECK"), "{name}: {error}");
@@ -100,16 +127,27 @@ fn rg4_slots_are_never_over_admitted_by_two_connections() {
             .map(|_| {
                 scope.spawn(|| {
                     let database = Native::open(&path).unwrap();
-                    (0..5).filter(|_| block_on(servers::reserve_slot(&database, "s_1")).unwrap()).count()
+                    (0..5)
+                        .filter(|_| block_on(servers::reserve_slot(&database, "s_1")).unwrap())
+                        .count()
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
     });
     assert_eq!(taken, 7);
     // No task holds them: the recount gives them back.
     block_on(tasks::tidy(&first)).unwrap();
-    assert_eq!(block_on(servers::find(&first, "s_1")).unwrap().unwrap().used, 0);
+    assert_eq!(
+        block_on(servers::find(&first, "s_1"))
+            .unwrap()
+            .unwrap()
+            .used,
+        0
+    );
 }
 
 #[test]
@@ -131,14 +169,24 @@ fn op3_overlapping_claims_share_what_is_due() {
             .map(|_| {
                 scope.spawn(|| {
                     let database = Native::open(&path).unwrap();
-                    block_on(tasks::claim_due(&database, 500, 700, 64)).unwrap().len()
+                    block_on(tasks::claim_due(&database, 500, 700, 64))
+                        .unwrap()
+                        .len()
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
     });
     assert_eq!(claimed, 40);
-    assert_eq!(block_on(tasks::claim_due(&first, 700, 900, 64)).unwrap().len(), 40);
+    assert_eq!(
+        block_on(tasks::claim_due(&first, 700, 900, 64))
+            .unwrap()
+            .len(),
+        40
+    );
 }
 
 #[test]
@@ -158,7 +206,10 @@ fn rg1_the_same_address_of_the_same_owner_keeps_its_id_and_slots() {
         now_ms: 500,
     };
     let row = block_on(servers::upsert(&database, &again)).unwrap();
-    assert_eq!((row.id.as_str(), row.name.as_str(), row.used, row.slots), ("s_1", "renamed", 1, 1));
+    assert_eq!(
+        (row.id.as_str(), row.name.as_str(), row.used, row.slots),
+        ("s_1", "renamed", 1, 1)
+    );
     assert!(!block_on(servers::reserve_slot(&database, "s_1")).unwrap());
     // A check that was begun before the registration says nothing about it.
     assert!(!block_on(servers::record_check(&database, &row, 100)).unwrap());
@@ -174,8 +225,15 @@ fn tk5_effects_are_claimed_once_until_they_are_due_again() {
     assert!(!block_on(effects::has_due(&database, 99)).unwrap());
     let due = block_on(effects::claim_due(&database, 100, 200, 64)).unwrap();
     assert_eq!((due[0].id, due[0].tries), (id, 1));
-    assert!(block_on(effects::claim_due(&database, 199, 300, 64)).unwrap().is_empty());
-    assert_eq!(block_on(effects::claim_due(&database, 200, 300, 64)).unwrap()[0].tries, 2);
+    assert!(
+        block_on(effects::claim_due(&database, 199, 300, 64))
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        block_on(effects::claim_due(&database, 200, 300, 64)).unwrap()[0].tries,
+        2
+    );
     block_on(effects::delete(&database, id)).unwrap();
     assert!(!block_on(effects::has_due(&database, i64::MAX)).unwrap());
 }
@@ -197,5 +255,8 @@ fn as1_abandoned_downloads_are_swept_and_live_ones_are_not() {
     assert!(block_on(assets::has_chunks(&database, "upload:t_1:r")).unwrap());
     assert!(!block_on(assets::has_chunks(&database, "upload:t_10:r")).unwrap());
     block_on(assets::adopt_chunks(&database, "upload:t_1:r", "sha")).unwrap();
-    assert_eq!(block_on(assets::chunk(&database, "sha", 0)).unwrap(), Some(vec![1]));
+    assert_eq!(
+        block_on(assets::chunk(&database, "sha", 0)).unwrap(),
+        Some(vec![1])
+    );
 }

@@ -14,8 +14,14 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     let (tenant, owner) = access::scope(&claims);
     let database = Db::open().await.map_err(store_failed)?;
     let mut removed = Vec::new();
-    for server in servers::list(&database, tenant, owner).await.map_err(store_failed)? {
-        if servers::delete_gone(&database, &server.id, server.changed_at_ms).await.map_err(store_failed)? {
+    for server in servers::list(&database, tenant, owner)
+        .await
+        .map_err(store_failed)?
+    {
+        if servers::delete_gone(&database, &server.id, server.changed_at_ms)
+            .await
+            .map_err(store_failed)?
+        {
             removed.push(server.id);
         }
     }

@@ -11,8 +11,12 @@ pub async fn delete(request: Request, id: &str) -> Result<Response, Problem> {
     let claims = guest::authenticate(request.headers()).await?;
     let database = Db::open().await.map_err(store_failed)?;
     let server = access::load(&database, &claims, id).await?;
-    servers::delete(&database, &server.id).await.map_err(store_failed)?;
-    tasks::hurry_of_server(&database, &server.id, guest::now_ms()).await.map_err(store_failed)?;
+    servers::delete(&database, &server.id)
+        .await
+        .map_err(store_failed)?;
+    tasks::hurry_of_server(&database, &server.id, guest::now_ms())
+        .await
+        .map_err(store_failed)?;
     dispatch_soon();
     Ok(guest::empty(StatusCode::NO_CONTENT))
 }

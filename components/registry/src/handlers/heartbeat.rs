@@ -18,7 +18,9 @@ pub async fn post(request: Request, id: &str) -> Result<Response, Problem> {
     let health = heartbeat(before, now_ms, jitter());
     let row = with_health(&server, health, &Found::Well, now_ms);
     // Lost to a check or registration at the same moment: that one counts.
-    servers::record_check(&database, &row, server.changed_at_ms).await.map_err(store_failed)?;
+    servers::record_check(&database, &row, server.changed_at_ms)
+        .await
+        .map_err(store_failed)?;
     if before.state != ServerState::Online && health.state == ServerState::Online {
         dispatch_soon();
     }

@@ -13,7 +13,9 @@ pub async fn list(request: Request) -> Result<Response, Problem> {
     access::require_any(&claims)?;
     let (tenant, owner) = access::scope(&claims);
     let database = Db::open().await.map_err(store_failed)?;
-    let rows = servers::list(&database, tenant, owner).await.map_err(store_failed)?;
+    let rows = servers::list(&database, tenant, owner)
+        .await
+        .map_err(store_failed)?;
     let servers: Vec<Value> = rows.iter().map(view::view).collect();
     Ok(guest::json(StatusCode::OK, &json!({"servers": servers})))
 }

@@ -41,7 +41,10 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     // Asked before anything is written: an address that the deployment forbids is refused.
     let found = ask(&url, registration.token.as_deref()).await;
     if let Found::Forbidden(sentence) = &found {
-        return Err(Problem::new(Slug::Unprocessable, format!("url: {sentence}")));
+        return Err(Problem::new(
+            Slug::Unprocessable,
+            format!("url: {sentence}"),
+        ));
     }
 
     let now_ms = guest::now_ms();
@@ -57,18 +60,34 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
         now_ms,
     };
     let database = Db::open().await.map_err(store_failed)?;
-    let row = servers::upsert(&database, &new).await.map_err(store_failed)?;
+    let row = servers::upsert(&database, &new)
+        .await
+        .map_err(store_failed)?;
     let health = registered(health_of(&row).state, now_ms);
-    let verdict = judge(health, Check::Registration, found.outcome(), now_ms, jitter());
+    let verdict = judge(
+        health,
+        Check::Registration,
+        found.outcome(),
+        now_ms,
+        jitter(),
+    );
     let row = match verdict {
         Verdict::Keep(health) => with_health(&row, health, &found, now_ms),
         Verdict::Remove => row,
     };
-    servers::record_check(&database, &row, now_ms).await.map_err(store_failed)?;
+    servers::record_check(&database, &row, now_ms)
+        .await
+        .map_err(store_failed)?;
     // It may have forgotten what it was given before.
-    store::tasks::hurry_of_server(&database, &row.id, now_ms).await.map_err(store_failed)?;
+    store::tasks::hurry_of_server(&database, &row.id, now_ms)
+        .await
+        .map_err(store_failed)?;
     dispatch_soon();
-    let status = if row.id == new.id { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if row.id == new.id {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok(guest::json(status, &view::view(&row)))
 }
 
@@ -81,15 +100,25 @@ fn check(registration: &Registration) -> Result<String, Problem> {
     if registration.kinds.is_empty() {
         return wrong("kinds: at least one".to_owned());
     }
-    if let Some(unknown) = registration.kinds.iter().find(|kind| Kind::parse(kind).is_none()) {
+    if let Some(unknown) = registration
+        .kinds
+        .iter()
+        .find(|kind| Kind::parse(kind).is_none())
+    {
         let known = Kind::ALL.map(Kind::as_str).join(", ");
         return wrong(format!("kinds: {unknown:?} is unknown; known are {known}"));
     }
     if !SLOTS.contains(&registration.slots) {
         return wrong(format!("slots: {} to {}", SLOTS.start(), SLOTS.end()));
     }
-    let is_sendable = |token: &str| token.len() <= TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if registration.token.as_deref().is_some_and(|token| token.is_empty() || !is_sendable(token)) {
+    let is_sendable = |token: &str| {
+        token.len() <= TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if registration
+        .token
+        .as_deref()
+        .is_some_and(|token| token.is_empty() || !is_sendable(token))
+    {
         return wrong("token: visible ASCII characters only".to_owned());
     }
     providers::server_url(&registration.url)

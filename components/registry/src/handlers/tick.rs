@@ -21,11 +21,23 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     guest::require_service(request.headers()).await?;
     let database = Db::open().await.map_err(store_failed)?;
     let now_ms = guest::now_ms();
-    if !servers::has_due(&database, now_ms).await.map_err(store_failed)? {
-        return Ok(guest::json(StatusCode::OK, &json!({"checked": 0, "removed": 0})));
+    if !servers::has_due(&database, now_ms)
+        .await
+        .map_err(store_failed)?
+    {
+        return Ok(guest::json(
+            StatusCode::OK,
+            &json!({"checked": 0, "removed": 0}),
+        ));
     }
-    let due = servers::claim_due(&database, now_ms, now_ms + HOLD_MS, BATCH).await.map_err(store_failed)?;
-    let found = join_all(due.iter().map(|server| ask(&server.url, server.token.as_deref()))).await;
+    let due = servers::claim_due(&database, now_ms, now_ms + HOLD_MS, BATCH)
+        .await
+        .map_err(store_failed)?;
+    let found = join_all(
+        due.iter()
+            .map(|server| ask(&server.url, server.token.as_deref())),
+    )
+    .await;
     let now_ms = guest::now_ms();
     let (mut removed, mut risen) = (0, false);
     for (server, found) in due.iter().zip(&found) {
@@ -33,8 +45,12 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
         match judge(before, Check::Routine, found.outcome(), now_ms, jitter()) {
             Verdict::Keep(health) => {
                 let row = with_health(server, health, found, now_ms);
-                let written = servers::record_check(&database, &row, server.changed_at_ms).await.map_err(store_failed)?;
-                risen |= written && before.state != ServerState::Online && health.state == ServerState::Online;
+                let written = servers::record_check(&database, &row, server.changed_at_ms)
+                    .await
+                    .map_err(store_failed)?;
+                risen |= written
+                    && before.state != ServerState::Online
+                    && health.state == ServerState::Online;
             }
             Verdict::Remove => {
                 let gone = servers::delete_gone(&database, &server.id, server.changed_at_ms).await;
@@ -45,5 +61,8 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     if risen {
         dispatch_soon();
     }
-    Ok(guest::json(StatusCode::OK, &json!({"checked": due.len(), "removed": removed})))
+    Ok(guest::json(
+        StatusCode::OK,
+        &json!({"checked": due.len(), "removed": removed}),
+    ))
 }

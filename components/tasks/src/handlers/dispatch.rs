@@ -11,5 +11,8 @@ use crate::background;
 pub async fn post(request: Request) -> Result<Response, Problem> {
     guest::require_service(request.headers()).await?;
     background::dispatch();
-    Ok(guest::json(StatusCode::ACCEPTED, &json!({"state": "accepted"})))
+    Ok(guest::json(
+        StatusCode::ACCEPTED,
+        &json!({"state": "accepted"}),
+    ))
 }

@@ -29,17 +29,29 @@ pub async fn post(request: Request, id: &str) -> Result<Response, Problem> {
     let platform = Platform::open().await?;
     let row = access::own_task(&platform.database, &claims, id).await?;
     let attempt = pipeline::task_of(&row).map_err(store_failed)?.attempt;
-    let command = Command::Progress { attempt, progress: heartbeat.progress };
-    match platform.pipeline().apply(row, command).await.map_err(pipeline_failed)? {
+    let command = Command::Progress {
+        attempt,
+        progress: heartbeat.progress,
+    };
+    match platform
+        .pipeline()
+        .apply(row, command)
+        .await
+        .map_err(pipeline_failed)?
+    {
         Applied::Done { slot_freed, .. } => {
             if slot_freed {
                 background::dispatch();
             }
             Ok(guest::empty(StatusCode::NO_CONTENT))
         }
-        Applied::Rejected { rejection, .. } => {
-            Err(Problem::new(Slug::Conflict, format!("task {id}: {rejection}")))
-        }
-        Applied::Gone => Err(Problem::new(Slug::NotFound, format!("there is no task {id}"))),
+        Applied::Rejected { rejection, .. } => Err(Problem::new(
+            Slug::Conflict,
+            format!("task {id}: {rejection}"),
+        )),
+        Applied::Gone => Err(Problem::new(
+            Slug::NotFound,
+            format!("there is no task {id}"),
+        )),
     }
 }

@@ -14,9 +14,10 @@ use crate::{access, background, pipeline_failed, store_failed};
 pub async fn put(request: Request, id: &str) -> Result<Response, Problem> {
     let claims = guest::authenticate(request.headers()).await?;
     let attempt = match guest::query(request.uri(), "attempt") {
-        Some(text) => {
-            Some(text.parse().map_err(|_| Problem::new(Slug::BadRequest, "attempt: not a number"))?)
-        }
+        Some(text) => Some(
+            text.parse()
+                .map_err(|_| Problem::new(Slug::BadRequest, "attempt: not a number"))?,
+        ),
         None => None,
     };
     let body = guest::read_body(request, ANSWER_BYTES).await?;
@@ -36,14 +37,23 @@ pub async fn take(
         dispatch::Yield::Image | dispatch::Yield::Video => Wanted::Media,
         dispatch::Yield::Text => Wanted::Text,
     };
-    let report = parse_report(body, wanted).map_err(|failure| Problem::new(Slug::Unprocessable, failure.message))?;
+    let report = parse_report(body, wanted)
+        .map_err(|failure| Problem::new(Slug::Unprocessable, failure.message))?;
     let id = row.id.clone();
-    match platform.pipeline().take_report(row, attempt, report).await.map_err(pipeline_failed)? {
+    match platform
+        .pipeline()
+        .take_report(row, attempt, report)
+        .await
+        .map_err(pipeline_failed)?
+    {
         Reported::Settle(row) => background::settle(row),
         Reported::Done { slot_freed: true } => background::dispatch(),
         Reported::Done { slot_freed: false } | Reported::Repeated => {}
         Reported::Refused(rejection) => {
-            return Err(Problem::new(Slug::Conflict, format!("task {id}: {rejection}")));
+            return Err(Problem::new(
+                Slug::Conflict,
+                format!("task {id}: {rejection}"),
+            ));
         }
     }
     Ok(guest::empty(StatusCode::NO_CONTENT))

@@ -39,7 +39,13 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     let submission: Submission = guest::read_json(request, BODY_BYTES).await?;
     let kind = check(&submission)?;
     let database = Db::open().await.map_err(store_failed)?;
-    let tenant = access::project_tenant(&database, &claims, Action::WriteProject, &submission.project).await?;
+    let tenant = access::project_tenant(
+        &database,
+        &claims,
+        Action::WriteProject,
+        &submission.project,
+    )
+    .await?;
     check_inputs(&database, &submission).await?;
 
     let task = NewTask {
@@ -54,12 +60,18 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
         created_by: claims.sub,
         created_at_ms: guest::now_ms(),
     };
-    if !tasks::insert(&database, &task).await.map_err(store_failed)? {
+    if !tasks::insert(&database, &task)
+        .await
+        .map_err(store_failed)?
+    {
         let detail = format!("the node has a live {kind} task already");
         return Err(Problem::new(Slug::Conflict, detail));
     }
     background::dispatch();
-    Ok(guest::json(StatusCode::ACCEPTED, &json!({"task_id": task.id})))
+    Ok(guest::json(
+        StatusCode::ACCEPTED,
+        &json!({"task_id": task.id}),
+    ))
 }
 
 fn check(submission: &Submission) -> Result<Kind, Problem> {
@@ -69,12 +81,19 @@ fn check(submission: &Submission) -> Result<Kind, Problem> {
     }
     let Some(kind) = Kind::parse(&submission.kind) else {
         let known = Kind::ALL.map(Kind::as_str).join(", ");
-        return wrong(format!("kind: {:?} is unknown; known are {known}", submission.kind));
+        return wrong(format!(
+            "kind: {:?} is unknown; known are {known}",
+            submission.kind
+        ));
     };
     if submission.prompt.len() > PROMPT_BYTES {
         return wrong(format!("prompt: longer than {PROMPT_BYTES} bytes"));
     }
-    if submission.node.as_deref().is_some_and(|node| node.is_empty() || node.len() > NODE_BYTES) {
+    if submission
+        .node
+        .as_deref()
+        .is_some_and(|node| node.is_empty() || node.len() > NODE_BYTES)
+    {
         return wrong(format!("node: 1 to {NODE_BYTES} bytes"));
     }
     if submission.inputs.len() > INPUTS {
@@ -85,18 +104,27 @@ fn check(submission: &Submission) -> Result<Kind, Problem> {
 
 async fn check_inputs(database: &impl Database, submission: &Submission) -> Result<(), Problem> {
     for (at, input) in submission.inputs.iter().enumerate() {
-        let wrong = |what: &str| Err(Problem::new(Slug::Unprocessable, format!("inputs[{at}]: {what}")));
+        let wrong = |what: &str| {
+            Err(Problem::new(
+                Slug::Unprocessable,
+                format!("inputs[{at}]: {what}"),
+            ))
+        };
         match (&input.asset, &input.url) {
             (Some(_), Some(_)) | (None, None) => return wrong("either asset or url"),
             (Some(id), None) => {
                 let is_known = assets::is_asset_id(id)
-                    && assets::find(database, &submission.project, id).await.map_err(store_failed)?.is_some();
+                    && assets::find(database, &submission.project, id)
+                        .await
+                        .map_err(store_failed)?
+                        .is_some();
                 if !is_known {
                     return wrong("not an asset of this project");
                 }
             }
             (None, Some(url)) => {
-                let is_web = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+                let is_web =
+                    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
                 if !is_web {
                     return wrong("url is not an http or https address");
                 }

@@ -12,7 +12,6 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     guest::require_service(request.headers()).await?;
     let platform = Platform::open().await?;
     let tick = platform.pipeline().tick().await.map_err(pipeline_failed)?;
-    let summary =
-        json!({"followed": tick.followed, "dispatched": tick.dispatched, "delivered": tick.delivered});
+    let summary = json!({"followed": tick.followed, "dispatched": tick.dispatched, "delivered": tick.delivered});
     Ok(guest::json(StatusCode::OK, &summary))
 }

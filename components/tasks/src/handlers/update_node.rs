@@ -20,8 +20,8 @@ struct Address {
 pub async fn post(request: Request) -> Result<Response, Problem> {
     let claims = guest::authenticate(request.headers()).await?;
     let body = guest::read_body(request, ANSWER_BYTES).await?;
-    let address: Address =
-        serde_json::from_slice(&body).map_err(|error| Problem::new(Slug::BadRequest, format!("the body: {error}")))?;
+    let address: Address = serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(Slug::BadRequest, format!("the body: {error}")))?;
     let platform = Platform::open().await?;
     let row = access::own_task(&platform.database, &claims, &address.task_id).await?;
     if row.project_id != address.project || row.node_id.as_deref() != Some(address.node.as_str()) {

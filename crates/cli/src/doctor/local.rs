@@ -31,14 +31,25 @@ pub fn components(from: Option<&Path>) -> Finding {
     };
     let shown = manifest.display();
     match project::component_files(&manifest) {
-        Err(why) => Finding::wrong(format!("{shown}: {why}"), "correct the manifest; `clash up` names the key"),
+        Err(why) => Finding::wrong(
+            format!("{shown}: {why}"),
+            "correct the manifest; `clash up` names the key",
+        ),
         Ok(files) => {
-            let missing: Vec<_> =
-                files.iter().filter(|(_, path)| !path.is_file()).map(|(id, _)| id.as_str()).collect();
+            let missing: Vec<_> = files
+                .iter()
+                .filter(|(_, path)| !path.is_file())
+                .map(|(id, _)| id.as_str())
+                .collect();
             match missing.as_slice() {
                 [] => Finding::Well(format!("all {} of {shown} are built", files.len())),
                 missing => Finding::wrong(
-                    format!("{} of {} are not built: {}", missing.len(), files.len(), missing.join(", ")),
+                    format!(
+                        "{} of {} are not built: {}",
+                        missing.len(),
+                        files.len(),
+                        missing.join(", ")
+                    ),
                     "make components",
                 ),
             }
@@ -49,21 +60,29 @@ pub fn components(from: Option<&Path>) -> Finding {
 /// Only building needs it: with everything built, a machine without Rust is well.
 pub fn wasi_target(from: Option<&Path>) -> Finding {
     let built = matches!(components(from), Finding::Well(_));
-    let library = std::process::Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
+    let library = std::process::Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output();
     let found = match &library {
         Ok(output) if output.status.success() => {
             let path = String::from_utf8_lossy(&output.stdout);
-            Path::new(path.trim()).read_dir().is_ok_and(|mut files| files.next().is_some())
+            Path::new(path.trim())
+                .read_dir()
+                .is_ok_and(|mut files| files.next().is_some())
         }
         _ => false,
     };
     match (found, library.is_ok()) {
         (true, _) => Finding::Well(format!("{TARGET} is installed")),
         (false, _) if built => Finding::NotYet("is not needed: the components are built".into()),
-        (false, true) => {
-            Finding::wrong(format!("{TARGET} is not installed"), format!("make setup, or rustup target add {TARGET}"))
-        }
-        (false, false) => Finding::wrong("rustc is not found", "install Rust from https://rustup.rs, then make setup"),
+        (false, true) => Finding::wrong(
+            format!("{TARGET} is not installed"),
+            format!("make setup, or rustup target add {TARGET}"),
+        ),
+        (false, false) => Finding::wrong(
+            "rustc is not found",
+            "install Rust from https://rustup.rs, then make setup",
+        ),
     }
 }
 
@@ -91,7 +110,10 @@ fn nearest_existing(path: &Path) -> (PathBuf, bool) {
     if path.exists() {
         return (path.to_owned(), true);
     }
-    let above = path.ancestors().skip(1).find(|path| !path.as_os_str().is_empty() && path.exists());
+    let above = path
+        .ancestors()
+        .skip(1)
+        .find(|path| !path.as_os_str().is_empty() && path.exists());
     (above.unwrap_or(Path::new(".")).to_owned(), false)
 }
 
@@ -103,7 +125,12 @@ pub fn secret(state: &StateDir) -> Finding {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Finding::NotYet("will be made by the first `clash up`".into());
         }
-        Err(error) => return Finding::wrong(format!("{shown}: {error}"), "run this as the user who owns the stack"),
+        Err(error) => {
+            return Finding::wrong(
+                format!("{shown}: {error}"),
+                "run this as the user who owns the stack",
+            );
+        }
     };
     #[cfg(unix)]
     {
@@ -112,15 +139,26 @@ pub fn secret(state: &StateDir) -> Finding {
         if mode & 0o077 != 0 {
             return Finding::wrong(
                 format!("{shown} can be read by others (mode {mode:o})"),
-                format!("chmod 600 {shown}; if anybody may have read it, remove it and start again"),
+                format!(
+                    "chmod 600 {shown}; if anybody may have read it, remove it and start again"
+                ),
             );
         }
     }
     drop(metadata);
-    match state.secret().map(|secret| identity::Keys::from_secret(&secret).map(drop)) {
+    match state
+        .secret()
+        .map(|secret| identity::Keys::from_secret(&secret).map(drop))
+    {
         Ok(Ok(())) => Finding::Well(format!("{shown} is private and long enough")),
-        Ok(Err(error)) => Finding::wrong(format!("{shown}: {error}"), "stop the stack, remove the file, start again"),
-        Err(failure) => Finding::wrong(failure.to_string(), "run this as the user who owns the stack"),
+        Ok(Err(error)) => Finding::wrong(
+            format!("{shown}: {error}"),
+            "stop the stack, remove the file, start again",
+        ),
+        Err(failure) => Finding::wrong(
+            failure.to_string(),
+            "run this as the user who owns the stack",
+        ),
     }
 }
 
@@ -133,7 +171,10 @@ pub fn disk(path: &Path) -> Finding {
             let shown = format!("{:.1} GB are free", free as f64 / 1e9);
             match free {
                 LEAST_FREE_BYTES.. => Finding::Well(shown),
-                _ => Finding::wrong(shown, "free some space, or choose another disk with --state-dir"),
+                _ => Finding::wrong(
+                    shown,
+                    "free some space, or choose another disk with --state-dir",
+                ),
             }
         }
         Err(error) => Finding::NotYet(format!("the free space is unknown: {error}")),
@@ -162,11 +203,19 @@ pub async fn database(state: &StateDir) -> Finding {
         Ok(rows) => {
             let rows = rows.into_rows();
             let fault = |row: store::Row| row.text("quick_check").map(ToOwned::to_owned).ok();
-            let faults: Vec<String> = rows.filter_map(fault).filter(|fault| fault != "ok").collect();
+            let faults: Vec<String> = rows
+                .filter_map(fault)
+                .filter(|fault| fault != "ok")
+                .collect();
             match faults.as_slice() {
                 [] => Finding::Well(format!("{shown} is sound")),
                 faults => {
-                    let shown_faults = faults.iter().take(SHOWN_FAULTS).cloned().collect::<Vec<_>>().join("; ");
+                    let shown_faults = faults
+                        .iter()
+                        .take(SHOWN_FAULTS)
+                        .cloned()
+                        .collect::<Vec<_>>()
+                        .join("; ");
                     Finding::wrong(format!("{shown} is damaged: {shown_faults}"), remedy)
                 }
             }
@@ -176,6 +225,10 @@ pub async fn database(state: &StateDir) -> Finding {
 
 /// A path as a URI that SQLite opens without writing.
 fn read_only(path: &Path) -> String {
-    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let escaped = path
+        .to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
     format!("file:{escaped}?mode=ro")
 }

@@ -33,12 +33,18 @@ pub enum Finding {
     Well(String),
     /// Nothing to look at yet, and nothing wrong with that.
     NotYet(String),
-    Wrong { what: String, remedy: String },
+    Wrong {
+        what: String,
+        remedy: String,
+    },
 }
 
 impl Finding {
     fn wrong(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Wrong { what: what.into(), remedy: remedy.into() }
+        Self::Wrong {
+            what: what.into(),
+            remedy: remedy.into(),
+        }
     }
 }
 
@@ -53,7 +59,9 @@ impl fmt::Display for Check {
         match &self.finding {
             Finding::Well(what) => write!(f, "✓ {name:<16} {what}"),
             Finding::NotYet(what) => write!(f, "– {name:<16} {what}"),
-            Finding::Wrong { what, remedy } => write!(f, "✗ {name:<16} {what}\n  {:<16} → {remedy}", ""),
+            Finding::Wrong { what, remedy } => {
+                write!(f, "✗ {name:<16} {what}\n  {:<16} → {remedy}", "")
+            }
         }
     }
 }
@@ -76,7 +84,11 @@ pub async fn run(args: DoctorArgs) -> Outcome {
     }
     match wrong {
         0 => Ok(()),
-        1 => Err(Failure::failed("one thing is wrong; its remedy is beside the ✗")),
-        many => Err(Failure::failed(format!("{many} things are wrong; their remedies are beside the ✗"))),
+        1 => Err(Failure::failed(
+            "one thing is wrong; its remedy is beside the ✗",
+        )),
+        many => Err(Failure::failed(format!(
+            "{many} things are wrong; their remedies are beside the ✗"
+        ))),
     }
 }

@@ -37,7 +37,10 @@ pub async fn look(state: &StateDir, listen: SocketAddr) -> Vec<(&'static str, Fi
                 vec![("health", judge(&url, health)), ("scheduler", tick)]
             }
             Err(Silence::NoAnswer) => vec![
-                ("stack", Finding::NotYet(format!("none runs; the last one, at {url}, was killed"))),
+                (
+                    "stack",
+                    Finding::NotYet(format!("none runs; the last one, at {url}, was killed")),
+                ),
                 ("port", port(listen).await),
             ],
             Err(Silence::Odd(why)) => vec![("health", odd(&url, &why))],
@@ -59,21 +62,41 @@ enum Silence {
 }
 
 async fn health(url: &str) -> Result<Health, Silence> {
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(TIMEOUT)
+        .build();
     let client = client.map_err(|error| Silence::Odd(error.to_string()))?;
-    let response = client.get(format!("{url}/api/health")).send().await.map_err(|error| {
-        if error.is_connect() { Silence::NoAnswer } else { Silence::Odd(format!("it does not answer: {error}")) }
-    })?;
+    let response = client
+        .get(format!("{url}/api/health"))
+        .send()
+        .await
+        .map_err(|error| {
+            if error.is_connect() {
+                Silence::NoAnswer
+            } else {
+                Silence::Odd(format!("it does not answer: {error}"))
+            }
+        })?;
     let status = response.status();
-    response.json().await.map_err(|_| Silence::Odd(format!("/api/health answers {status} and no health")))
+    response
+        .json()
+        .await
+        .map_err(|_| Silence::Odd(format!("/api/health answers {status} and no health")))
 }
 
 fn odd(url: &str, why: &str) -> Finding {
-    Finding::wrong(format!("{url}: {why}"), "stop what listens there, or restart the stack")
+    Finding::wrong(
+        format!("{url}: {why}"),
+        "stop what listens there, or restart the stack",
+    )
 }
 
 fn judge(url: &str, health: Health) -> Finding {
-    let parts = health.components.iter().map(|(name, part)| (name.as_str(), part));
+    let parts = health
+        .components
+        .iter()
+        .map(|(name, part)| (name.as_str(), part));
     let parts = parts.chain([("database", &health.database)]);
     // The scheduler has a line of its own.
     let unwell: Vec<_> = parts
@@ -81,7 +104,10 @@ fn judge(url: &str, health: Health) -> Finding {
         .map(|(name, part)| format!("{name} is {}", part.state))
         .collect();
     match unwell.as_slice() {
-        [] => Finding::Well(format!("{url} serves version {}, and every component is well", health.version)),
+        [] => Finding::Well(format!(
+            "{url} serves version {}, and every component is well",
+            health.version
+        )),
         unwell => Finding::wrong(
             format!("{url}: {}", unwell.join(", ")),
             "look into the logs in the state directory, then restart the stack",
@@ -90,7 +116,10 @@ fn judge(url: &str, health: Health) -> Finding {
 }
 
 fn tick(health: &Health) -> Finding {
-    let age_ms = health.components.get("scheduler").and_then(|scheduler| scheduler.last_tick_age_ms);
+    let age_ms = health
+        .components
+        .get("scheduler")
+        .and_then(|scheduler| scheduler.last_tick_age_ms);
     match age_ms {
         Some(age_ms) if age_ms <= LATE_TICK_MS => {
             Finding::Well(format!("ticked {:.1} s ago", age_ms as f64 / 1e3))
@@ -99,7 +128,10 @@ fn tick(health: &Health) -> Finding {
             format!("has not ticked for {:.0} s", age_ms as f64 / 1e3),
             "restart the stack, or let the edge tick: clash edge --tick 5s",
         ),
-        None => Finding::wrong("has never ticked", "wait ten seconds after a start; then restart the stack"),
+        None => Finding::wrong(
+            "has never ticked",
+            "wait ten seconds after a start; then restart the stack",
+        ),
     }
 }
 
@@ -110,7 +142,10 @@ async fn port(listen: SocketAddr) -> Finding {
             format!("{listen} is taken by something that is not this stack"),
             "stop it, or choose another port: clash up --listen 127.0.0.1:0",
         ),
-        Err(error) => Finding::wrong(format!("{listen}: {error}"), "choose another address with --listen"),
+        Err(error) => Finding::wrong(
+            format!("{listen}: {error}"),
+            "choose another address with --listen",
+        ),
     }
 }
 
@@ -128,7 +163,12 @@ mod tests {
             "scheduler":{"state":"ok","last_tick_at_ms":1,"last_tick_age_ms":900}},"database":{"state":"ok","schema":1}}"#;
         assert!(matches!(judge("u", parse(well)), Finding::Well(_)));
         assert_eq!(tick(&parse(well)), Finding::Well("ticked 0.9 s ago".into()));
-        let unwell = well.replace(r#""gateway":{"state":"ok"}"#, r#""gateway":{"state":"down"}"#).replace("900", "60000");
+        let unwell = well
+            .replace(
+                r#""gateway":{"state":"ok"}"#,
+                r#""gateway":{"state":"down"}"#,
+            )
+            .replace("900", "60000");
         match (judge("u", parse(&unwell)), tick(&parse(&unwell))) {
             (Finding::Wrong { what, .. }, Finding::Wrong { what: tick, .. }) => {
                 assert!(what.contains("gateway is down"), "{what}");

@@ -5,9 +5,12 @@
 //! continues: finished nodes stay finished, failed ones are asked for again.
 
 mod document;
+mod enter;
+mod nodes;
 mod plan;
 mod platform;
 mod report;
+mod save;
 mod screen;
 mod watch;
 
@@ -18,17 +21,12 @@ use clap::Args;
 use story::Story;
 use url::Url;
 
-use self::document::{Content, Stage};
-use self::plan::{FILM, Part, Plan};
-use self::platform::{Made, Platform};
-use self::report::{FileReport, NodeReport, Report, StoryReport};
+use self::plan::Plan;
+use self::platform::Platform;
+use self::report::{Report, StoryReport};
 use crate::failure::{Failure, Outcome};
-use crate::room::{Membership, Room};
-use crate::state_dir::{self, StateDir};
+use crate::state_dir::StateDir;
 use crate::{credentials, duration};
-
-/// Projects of one story's name that are tried before a person is asked for another name.
-const MOST_PROJECTS: usize = 100;
 
 /// Turn a story into a film and save it
 #[derive(Debug, Args)]
@@ -73,7 +71,9 @@ pub struct FilmArgs {
 }
 
 fn parse_project(text: &str) -> Result<String, String> {
-    protocol::ProjectId::parse(text).map(String::from).map_err(|error| error.to_string())
+    protocol::ProjectId::parse(text)
+        .map(String::from)
+        .map_err(|error| error.to_string())
 }
 
 pub async fn run(args: FilmArgs) -> Outcome {
@@ -81,9 +81,13 @@ pub async fn run(args: FilmArgs) -> Outcome {
     let started_at_ms = now_ms();
     let story = read_story(&args.story)?;
     make_out_dir(&args.out)?;
-    let name = args.story.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = args
+        .story
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let plan = Plan::new(&name, &story);
-    let platform = platform(&args)?;
+    let (platform, secret) = platform(&args)?;
     eprintln!(
         "{}: {} shots, {:.1} s of film",
         args.story.display(),
@@ -91,21 +95,23 @@ pub async fn run(args: FilmArgs) -> Outcome {
         story.duration_s()
     );
     if story.shots.iter().any(|shot| shot.image.is_some()) {
-        eprintln!("note: the column image is read but not used yet; all pictures are made from descriptions");
+        eprintln!(
+            "note: the column image is read but not used yet; all pictures are made from descriptions"
+        );
     }
 
-    let (mut room, project) = enter(&args, &platform, &plan, &name).await?;
+    let (mut room, project) = enter::enter(&args, &platform, &plan, &name).await?;
     let flushed = tokio::time::timeout(args.timeout, room.flushed()).await;
     flushed
         .map_err(|_| Failure::failed("the server did not store the nodes in time"))?
         .map_err(|error| watch::room_failure(&error))?;
-    let again = format!("clash film {} --out {}", args.story.display(), args.out.display());
+    let again = again(std::env::args().skip(1));
     let left = args.timeout.saturating_sub(started.elapsed());
     let watched = watch::watch(&mut room, &plan, left, &again).await?;
 
-    let tasks = room.read(document::read_tasks);
+    let tasks = room.read(nodes::read_tasks);
     let mut nodes = report::nodes(&plan, &watched, &tasks);
-    save_media(&platform, &plan, &mut nodes, &args.out).await?;
+    save::save_media(&platform, &plan, &mut nodes, &args.out).await?;
     let failed = nodes.iter().any(|node| node.state != "finished");
     let report = Report {
         story: StoryReport {
@@ -115,7 +121,7 @@ pub async fn run(args: FilmArgs) -> Outcome {
             duration_s: story.duration_s(),
         },
         project,
-        url: platform.base().to_string(),
+        url: platform.address().to_owned(),
         state: if failed { "failed" } else { "finished" },
         started_at_ms,
         ended_at_ms: now_ms(),
@@ -123,9 +129,9 @@ pub async fn run(args: FilmArgs) -> Outcome {
         joins: room.status().joins,
         nodes,
     };
-    save(&args.out.join("report.json"), &report.json())?;
-    save(&args.out.join("report.md"), report.markdown().as_bytes())?;
-    conclude(&report, &args.out, &again)
+    save::save(&args.out.join("report.json"), &report.json())?;
+    save::save(&args.out.join("report.md"), report.markdown().as_bytes())?;
+    save::conclude(&report, &args.out, &again, secret.as_deref())
 }
 
 fn read_story(path: &Path) -> Outcome<Story> {
@@ -133,7 +139,9 @@ fn read_story(path: &Path) -> Outcome<Story> {
     let bytes = match std::fs::metadata(path) {
         Ok(metadata) if metadata.len() > story::limits::FILE_BYTES as u64 => {
             let most = story::limits::FILE_BYTES;
-            return Err(Failure::input(format!("{shown}: the file has over {most} bytes; it is no story")));
+            return Err(Failure::input(format!(
+                "{shown}: the file has over {most} bytes; it is no story"
+            )));
         }
         _ => std::fs::read(path),
     };
@@ -152,157 +160,80 @@ fn make_out_dir(out: &Path) -> Outcome {
     })
 }
 
-fn platform(args: &FilmArgs) -> Outcome<Platform> {
+/// The platform, and its secret when that is known here.
+fn platform(args: &FilmArgs) -> Outcome<(Platform, Option<Vec<u8>>)> {
     let state = StateDir::new(&args.state_dir);
     let url = match (&args.url, state.address()) {
         (Some(url), _) => url.clone(),
         (None, Some(address)) => Url::parse(&address).map_err(|error| {
             let path = args.state_dir.join("address");
-            Failure::failed(format!("{}: {error}", path.display())).help("name the platform with --url")
+            Failure::failed(format!("{}: {error}", path.display()))
+                .help("name the platform with --url")
         })?,
-        (None, None) => Url::parse(crate::DEFAULT_URL).map_err(|error| Failure::failed(error.to_string()))?,
+        (None, None) => {
+            Url::parse(crate::DEFAULT_URL).map_err(|error| Failure::failed(error.to_string()))?
+        }
     };
-    let token = match &args.token {
-        Some(token) => credentials::given(token.trim().to_owned()),
+    let (token, secret) = match &args.token {
+        Some(token) => (credentials::given(token.trim().to_owned()), None),
         None => {
             let secret = state.secret().map_err(|failure| match args.url {
-                Some(_) => failure.help("give a token for this platform with --token (or CLASH_TOKEN)"),
+                Some(_) => {
+                    failure.help("give a token for this platform with --token (or CLASH_TOKEN)")
+                }
                 None => failure,
             })?;
-            credentials::signing(credentials::keys(&secret, &state)?, "film", identity::Role::Editor)
+            let keys = credentials::keys(&secret, &state)?;
+            (
+                credentials::signing(keys, "film", identity::Role::Editor),
+                Some(secret),
+            )
         }
     };
-    Platform::new(url, token)
+    Ok((Platform::new(url, token)?, secret))
 }
 
-/// Finds or makes the project, joins its room, and asks for what is missing.
-async fn enter(args: &FilmArgs, platform: &Platform, plan: &Plan, name: &str) -> Outcome<(Room, String)> {
-    let stem = plan::project_id(name);
-    for number in 1..=MOST_PROJECTS {
-        let id = match &args.project {
-            Some(id) => id.clone(),
-            None if number == 1 => stem.clone(),
-            None => format!("{stem}-{number}"),
-        };
-        let made = platform.make_project(&id, name).await?;
-        let chosen = args.project.is_some();
-        match made {
-            Made::Taken if chosen => {
-                return Err(Failure::failed(format!("the project id {id} belongs to somebody else"))
-                    .help("choose another one with --project"));
-            }
-            Made::Taken => continue,
-            Made::Exists if args.fresh => continue,
-            Made::New | Made::Exists => {}
-        }
-        let mut room = Room::join(Membership {
-            url: platform.room_url(&id)?,
-            room: id.clone(),
-            token: platform.token(),
-        });
-        watch::join(&mut room, args.timeout).await?;
-        let base = platform.base();
-        match room.read(document::content) {
-            Content::Film { fingerprint } if fingerprint == plan.fingerprint => {
-                let asked = edit(&room, |doc| document::ask_again(doc, plan))?;
-                tell_continued(&room, plan, &id, base, asked.len())?;
-                return Ok((room, id));
-            }
-            Content::Film { .. } if chosen => {
-                return Err(Failure::failed(format!("the project {id} holds the film of another story"))
-                    .help("choose another one with --project, or leave it out to get a new one"));
-            }
-            Content::Film { .. } => continue,
-            Content::Other if !chosen => continue,
-            Content::Empty | Content::Other => {
-                edit(&room, |doc| document::write_plan(doc, plan))?;
-                eprintln!("project {id} at {base}: {} nodes to make", plan.made().count());
-                return Ok((room, id));
-            }
+/// The command line that goes on where this one ended, without the token that was on it.
+fn again(mut args: impl Iterator<Item = String>) -> String {
+    let mut line = vec!["clash".to_owned()];
+    while let Some(arg) = args.next() {
+        let plain = |c: char| c.is_alphanumeric() || "-_./:=".contains(c);
+        if arg == "--fresh" || arg.starts_with("--token=") {
+            continue;
+        } else if arg == "--token" {
+            args.next();
+        } else if !arg.is_empty() && arg.chars().all(plain) {
+            line.push(arg);
+        } else {
+            line.push(format!("'{}'", arg.replace('\'', r"'\''")));
         }
     }
-    Err(Failure::failed(format!("there are {MOST_PROJECTS} projects called {stem} already"))
-        .help("choose a name with --project"))
-}
-
-fn edit<T>(room: &Room, change: impl FnOnce(&loro::LoroDoc) -> loro::LoroResult<T>) -> Outcome<T> {
-    room.edit(change).map_err(|error| Failure::failed(format!("the document cannot be edited: {error}")))
-}
-
-fn tell_continued(room: &Room, plan: &Plan, id: &str, base: &Url, asked: usize) -> Outcome {
-    let states = room.read(document::read_nodes);
-    if states.get(FILM).is_some_and(|film| film.stage() == Stage::Deleted) {
-        return Err(Failure::failed(format!("the film was taken off the canvas of project {id}"))
-            .help("make it again in a new project with --fresh"));
-    }
-    let finished = |node: &&plan::Node| {
-        states.get(&node.id).is_some_and(|state| state.stage() == Stage::Finished)
-    };
-    let (done, all) = (plan.made().filter(finished).count(), plan.made().count());
-    let retried = if asked > 0 { format!(", {asked} asked for again") } else { String::new() };
-    eprintln!("project {id} at {base} has this story: {done} of {all} nodes are finished{retried}");
-    Ok(())
-}
-
-/// Saves the film and the pictures that are there, also when others failed.
-async fn save_media(platform: &Platform, plan: &Plan, nodes: &mut [NodeReport], out: &Path) -> Outcome {
-    for (node, entry) in plan.made().zip(nodes) {
-        let wanted = matches!(node.part, Part::Picture | Part::Film);
-        let Some(src) = entry.src.as_ref().filter(|_| wanted) else { continue };
-        let download = platform.download(src).await?;
-        let name = report::file_name(node.part, node.shot, &download.media_type);
-        save(&out.join(&name), &download.bytes)?;
-        entry.file = Some(FileReport {
-            path: name,
-            bytes: download.bytes.len(),
-            media_type: download.media_type,
-            sha256: download.sha256,
-        });
-    }
-    Ok(())
-}
-
-fn save(path: &Path, bytes: &[u8]) -> Outcome {
-    state_dir::write_atomically(path, bytes)
-        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))
-}
-
-/// Says where the film is, or what failed and what to do.
-fn conclude(report: &Report, out: &Path, again: &str) -> Outcome {
-    let film = report.nodes.last();
-    if let Some((film, file)) = film.and_then(|film| Some((film, film.file.as_ref()?))) {
-        println!(
-            "Film:    {} ({:.1} s, {}), made in {}",
-            out.join(&file.path).display(),
-            report.story.duration_s,
-            report::size(file.bytes),
-            duration::show(Duration::from_millis(report.elapsed_ms)),
-        );
-        let address = Url::parse(&report.url).and_then(|url| url.join(film.src.as_deref().unwrap_or_default()));
-        if let Ok(address) = address {
-            println!("Address: {address}");
-        }
-    }
-    println!("Report:  {}", out.join("report.md").display());
-    let failed: Vec<_> = report.nodes.iter().filter(|node| node.state != "finished").collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<_> = failed
-        .iter()
-        .take(20)
-        .map(|node| format!("\n  {}: {}", node.id, node.error.as_deref().unwrap_or(node.state)))
-        .collect();
-    let more = if failed.len() > lines.len() { "\n  …" } else { "" };
-    Err(Failure::failed(format!(
-        "{} of {} nodes are not finished:{}{more}",
-        failed.len(),
-        report.nodes.len(),
-        lines.concat()
-    ))
-    .help(format!("run `{again}` again: what failed is asked for again, what is finished stays")))
+    line.join(" ")
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn op1_the_line_to_run_again_hides_the_token() {
+        let args = [
+            "film",
+            "my story.csv",
+            "--out",
+            "out",
+            "--token",
+            "ey.J.x",
+            "--fresh",
+        ];
+        let line = again(args.into_iter().map(str::to_owned));
+        assert_eq!(line, "clash film 'my story.csv' --out out");
+    }
 }

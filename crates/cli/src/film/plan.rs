@@ -112,9 +112,26 @@ impl Plan {
                 _ => format!("Clip {}", shot.shot),
             };
             let (id, x) = (id.to_owned(), COLUMN * column);
-            self.nodes.push(Node { id, part, shot: number, title, prompt: text, params, x, y, w: 320.0, h: 180.0 });
+            self.nodes.push(Node {
+                id,
+                part,
+                shot: number,
+                title,
+                prompt: text,
+                params,
+                x,
+                y,
+                w: 320.0,
+                h: 180.0,
+            });
         };
-        node(&prompt, Part::Prompt, 0.0, Some(description(shot)), Value::Null);
+        node(
+            &prompt,
+            Part::Prompt,
+            0.0,
+            Some(description(shot)),
+            Value::Null,
+        );
         let picture_params = without_nulls(json!({
             "width": 1280, "height": 720, "shot_size": shot.shot_size, "lighting": shot.lighting,
         }));
@@ -128,7 +145,13 @@ impl Plan {
         let mut edge = |from: &str, to: &str, role: &'static str, order: usize| {
             let id = format!("{from}>{to}");
             let order = u32::try_from(order).unwrap_or(u32::MAX);
-            self.edges.push(Edge { id, source: from.into(), target: to.into(), role, order });
+            self.edges.push(Edge {
+                id,
+                source: from.into(),
+                target: to.into(),
+                role,
+                order,
+            });
         };
         edge(&prompt, &picture, "prompt", 0);
         edge(&picture, &clip, "image", 0);
@@ -165,11 +188,23 @@ fn without_nulls(mut value: Value) -> Value {
 
 /// A project id from a file's name: `My Story (2).csv` → `my-story-2`.
 pub fn project_id(stem: &str) -> String {
-    let words = stem.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let id = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    let words = stem
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let id = words
+        .map(str::to_ascii_lowercase)
+        .collect::<Vec<_>>()
+        .join("-");
     // Room for a suffix in the 63 bytes of an id.
-    let id = id.get(..id.len().min(56)).unwrap_or_default().trim_end_matches('-');
-    if id.is_empty() { "film".into() } else { id.into() }
+    let id = id
+        .get(..id.len().min(56))
+        .unwrap_or_default()
+        .trim_end_matches('-');
+    if id.is_empty() {
+        "film".into()
+    } else {
+        id.into()
+    }
 }
 
 #[cfg(test)]
@@ -177,32 +212,58 @@ mod tests {
     use super::*;
 
     fn plan(text: &str) -> Plan {
-        Plan::new("T", &story::read_csv("t.csv", text.as_bytes()).expect("a good story"))
+        Plan::new(
+            "T",
+            &story::read_csv("t.csv", text.as_bytes()).expect("a good story"),
+        )
     }
 
     #[test]
     fn wf1_a_shot_becomes_a_prompt_a_picture_and_a_clip_for_the_film() {
-        let plan = plan("description,shot_size,camera_move,duration_s\nA boat,CU,pan left,3\nThe sea,,,4\n");
+        let plan = plan(
+            "description,shot_size,camera_move,duration_s\nA boat,CU,pan left,3\nThe sea,,,4\n",
+        );
         let ids: Vec<_> = plan.nodes.iter().map(|node| node.id.as_str()).collect();
         assert_eq!(
             ids,
             [
-                "shot-1-prompt", "shot-1-image", "shot-1-video",
-                "shot-2-prompt", "shot-2-image", "shot-2-video", "film",
+                "shot-1-prompt",
+                "shot-1-image",
+                "shot-1-video",
+                "shot-2-prompt",
+                "shot-2-image",
+                "shot-2-video",
+                "film",
             ]
         );
-        let edges: Vec<_> =
-            plan.edges.iter().map(|e| format!("{} {} {} {}", e.source, e.target, e.role, e.order)).collect();
+        let edges: Vec<_> = plan
+            .edges
+            .iter()
+            .map(|e| format!("{} {} {} {}", e.source, e.target, e.role, e.order))
+            .collect();
         assert_eq!(
             edges,
             [
-                "shot-1-prompt shot-1-image prompt 0", "shot-1-image shot-1-video image 0", "shot-1-video film video 1",
-                "shot-2-prompt shot-2-image prompt 0", "shot-2-image shot-2-video image 0", "shot-2-video film video 2",
+                "shot-1-prompt shot-1-image prompt 0",
+                "shot-1-image shot-1-video image 0",
+                "shot-1-video film video 1",
+                "shot-2-prompt shot-2-image prompt 0",
+                "shot-2-image shot-2-video image 0",
+                "shot-2-video film video 2",
             ]
         );
-        assert_eq!(plan.nodes[0].prompt.as_deref(), Some("close up shot: A boat."));
-        assert_eq!(plan.nodes[1].params, json!({"width": 1280, "height": 720, "shot_size": "close-up"}));
-        assert_eq!(plan.nodes[2].params, json!({"duration_s": 3.0, "camera_move": "pan-left"}));
+        assert_eq!(
+            plan.nodes[0].prompt.as_deref(),
+            Some("close up shot: A boat.")
+        );
+        assert_eq!(
+            plan.nodes[1].params,
+            json!({"width": 1280, "height": 720, "shot_size": "close-up"})
+        );
+        assert_eq!(
+            plan.nodes[2].params,
+            json!({"duration_s": 3.0, "camera_move": "pan-left"})
+        );
         assert_eq!(plan.nodes[6].params["task"], "assemble");
         assert_eq!(plan.made().count(), 5);
     }
@@ -224,7 +285,10 @@ mod tests {
             ("Été", "t"),
             ("物語", "film"),
             ("--", "film"),
-            (&"long ".repeat(30), "long-long-long-long-long-long-long-long-long-long-long-l"),
+            (
+                &"long ".repeat(30),
+                "long-long-long-long-long-long-long-long-long-long-long-l",
+            ),
         ] {
             assert_eq!(project_id(stem), id, "{stem}");
             assert!(protocol::ProjectId::is_valid(&project_id(stem)), "{stem}");

@@ -54,17 +54,26 @@ pub struct Download {
 impl Platform {
     pub fn new(base: Url, token: TokenSource) -> Outcome<Self> {
         if base.scheme() != "http" {
-            return Err(Failure::input(format!("{base}: only http:// addresses are supported"))
-                .help("put a proxy that ends TLS on this machine, or connect over a tunnel"));
+            return Err(
+                Failure::input(format!("{base}: only http:// addresses are supported"))
+                    .help("put a proxy that ends TLS on this machine, or connect over a tunnel"),
+            );
         }
-        let client = Client::builder().no_proxy().connect_timeout(Duration::from_secs(5));
-        let client = client.read_timeout(READ_TIMEOUT).user_agent(concat!("clash/", env!("CARGO_PKG_VERSION")));
-        let http = client.build().map_err(|error| Failure::failed(error.to_string()))?;
+        let client = Client::builder()
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5));
+        let client = client
+            .read_timeout(READ_TIMEOUT)
+            .user_agent(concat!("clash/", env!("CARGO_PKG_VERSION")));
+        let http = client
+            .build()
+            .map_err(|error| Failure::failed(error.to_string()))?;
         Ok(Self { base, http, token })
     }
 
-    pub fn base(&self) -> &Url {
-        &self.base
+    /// Without a slash at its end.
+    pub fn address(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
     }
 
     pub fn token(&self) -> TokenSource {
@@ -80,8 +89,12 @@ impl Platform {
     }
 
     pub async fn make_project(&self, id: &str, name: &str) -> Outcome<Made> {
-        let request = self.request(Method::POST, "/api/projects")?.timeout(CALL_TIMEOUT);
-        let response = self.send(request.json(&json!({ "id": id, "name": name }))).await?;
+        let request = self
+            .request(Method::POST, "/api/projects")?
+            .timeout(CALL_TIMEOUT);
+        let response = self
+            .send(request.json(&json!({ "id": id, "name": name })))
+            .await?;
         match response.status() {
             StatusCode::CREATED => Ok(Made::New),
             StatusCode::CONFLICT => self.find_project(id).await,
@@ -90,7 +103,9 @@ impl Platform {
     }
 
     async fn find_project(&self, id: &str) -> Outcome<Made> {
-        let request = self.request(Method::GET, &format!("/api/projects/{id}"))?.timeout(CALL_TIMEOUT);
+        let request = self
+            .request(Method::GET, &format!("/api/projects/{id}"))?
+            .timeout(CALL_TIMEOUT);
         let response = self.send(request).await?;
         match response.status() {
             StatusCode::OK => Ok(Made::Exists),
@@ -112,20 +127,29 @@ impl Platform {
             return Err(refusal(&format!("{src} cannot be downloaded"), response).await);
         }
         let media_type = response.headers().get(http::header::CONTENT_TYPE);
-        let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let media_type = media_type
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         let bytes = read_body(response, DOWNLOAD_BYTES).await?;
         let sha256 = hex::encode(Sha256::digest(&bytes));
         match asset_id(&url) {
-            Some(id) if id != sha256 => {
-                Err(Failure::failed(format!("{src} arrived damaged: its digest is {sha256}"))
-                    .help("run the command again; if it stays so, `clash doctor` checks the database"))
-            }
-            _ => Ok(Download { bytes, media_type, sha256 }),
+            Some(id) if id != sha256 => Err(Failure::failed(format!(
+                "{src} arrived damaged: its digest is {sha256}"
+            ))
+            .help("run the command again; if it stays so, `clash doctor` checks the database")),
+            _ => Ok(Download {
+                bytes,
+                media_type,
+                sha256,
+            }),
         }
     }
 
     fn url(&self, path: &str) -> Outcome<Url> {
-        self.base.join(path).map_err(|error| Failure::failed(format!("{path} is no address: {error}")))
+        self.base
+            .join(path)
+            .map_err(|error| Failure::failed(format!("{path} is no address: {error}")))
     }
 
     fn bearer(&self) -> Outcome<String> {
@@ -133,12 +157,15 @@ impl Platform {
     }
 
     fn request(&self, method: Method, path: &str) -> Outcome<RequestBuilder> {
-        Ok(self.http.request(method, self.url(path)?).bearer_auth(self.bearer()?))
+        Ok(self
+            .http
+            .request(method, self.url(path)?)
+            .bearer_auth(self.bearer()?))
     }
 
     async fn send(&self, request: RequestBuilder) -> Outcome<Response> {
         request.send().await.map_err(|error| {
-            let base = self.base.as_str().trim_end_matches('/');
+            let base = self.address();
             if error.is_connect() {
                 Failure::failed(format!("nothing answers at {base}"))
                     .help("start the stack with `clash up` (or `make up`), or name another address with --url")
@@ -153,7 +180,7 @@ impl Platform {
 }
 
 /// The 64 hexadecimal digits of `/assets/<sha256>`.
-fn asset_id(url: &Url) -> Option<&str> {
+pub fn asset_id(url: &Url) -> Option<&str> {
     let id = url.path().strip_prefix("/assets/")?;
     let is_digest = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_digest.then_some(id)
@@ -164,7 +191,9 @@ async fn read_body(mut response: Response, most: usize) -> Outcome<Vec<u8>> {
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if bytes.len() + chunk.len() > most => {
-                return Err(Failure::failed(format!("an answer is larger than {most} bytes")));
+                return Err(Failure::failed(format!(
+                    "an answer is larger than {most} bytes"
+                )));
             }
             Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
             Ok(None) => return Ok(bytes),
@@ -214,7 +243,10 @@ mod tests {
     fn as2_only_a_digest_is_checked_as_one() {
         let digest = "a".repeat(64);
         for (url, id) in [
-            (format!("http://h/assets/{digest}?project=p"), Some(digest.as_str())),
+            (
+                format!("http://h/assets/{digest}?project=p"),
+                Some(digest.as_str()),
+            ),
             ("http://h/assets/short".into(), None),
             (format!("http://h/other/{digest}"), None),
         ] {

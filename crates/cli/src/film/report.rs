@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::document::{Stage, TaskState};
+use super::nodes::{Stage, TaskState};
 use super::plan::{Part, Plan};
 use super::watch::Watched;
 use crate::duration;
@@ -72,7 +72,12 @@ pub struct FileReport {
 pub fn nodes(plan: &Plan, watched: &Watched, tasks: &[TaskState]) -> Vec<NodeReport> {
     let entry = |node: &super::plan::Node| {
         let state = watched.states.get(&node.id).cloned().unwrap_or_default();
-        let of_node = || tasks.iter().rev().filter(|task| task.node == node.id && task.state == "FINISHED");
+        let of_node = || {
+            tasks
+                .iter()
+                .rev()
+                .filter(|task| task.node == node.id && task.state == "FINISHED")
+        };
         let is_description = |task: &&TaskState| task.kind.ends_with("_desc");
         let made = of_node().find(|task| !is_description(task));
         let described = of_node().find(is_description);
@@ -88,7 +93,11 @@ pub fn nodes(plan: &Plan, watched: &Watched, tasks: &[TaskState]) -> Vec<NodeRep
                 Stage::Idle => "cancelled",
                 Stage::Making | Stage::Describing => "unfinished",
             },
-            error: if let Stage::Failed(why) = stage { Some(why) } else { None },
+            error: if let Stage::Failed(why) = stage {
+                Some(why)
+            } else {
+                None
+            },
             description: state.description,
             src: state.src,
             made_ms: made.and_then(took_ms),
@@ -144,8 +153,11 @@ impl Report {
                 time(node.described_ms),
             ));
         }
-        let described: Vec<_> =
-            self.nodes.iter().filter_map(|node| Some((&node.id, node.description.as_ref()?))).collect();
+        let described: Vec<_> = self
+            .nodes
+            .iter()
+            .filter_map(|node| Some((&node.id, node.description.as_ref()?)))
+            .collect();
         if !described.is_empty() {
             text.push_str("\n## Descriptions\n\n");
             for (id, description) in described {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::document::{NodeState, Stage};
+use super::nodes::{NodeState, Stage};
 use super::plan::{Node, Part, Plan};
 use crate::duration;
 
@@ -23,14 +23,27 @@ pub struct Screen {
 }
 
 enum Mode {
-    Bars { all: MultiProgress, shots: Vec<ProgressBar>, total: ProgressBar },
+    Bars {
+        all: MultiProgress,
+        shots: Vec<ProgressBar>,
+        total: ProgressBar,
+    },
     Lines,
 }
 
 impl Screen {
     pub fn new(plan: &Plan) -> Self {
-        let mode = if std::io::stderr().is_terminal() { bars(plan) } else { Mode::Lines };
-        Self { started: Instant::now(), mode, seen: BTreeMap::new(), link: None }
+        let mode = if std::io::stderr().is_terminal() {
+            bars(plan)
+        } else {
+            Mode::Lines
+        };
+        Self {
+            started: Instant::now(),
+            mode,
+            seen: BTreeMap::new(),
+            link: None,
+        }
     }
 
     /// Shows where every node is, and each change once.
@@ -58,7 +71,9 @@ impl Screen {
             return;
         }
         match &lost {
-            Some(reason) => self.say(&format!("the connection is lost ({reason}); joining again …")),
+            Some(reason) => self.say(&format!(
+                "the connection is lost ({reason}); joining again …"
+            )),
             None => self.say("joined again, going on"),
         }
         self.link = lost;
@@ -125,7 +140,9 @@ fn bars(plan: &Plan) -> Mode {
         }
     }
     let total = all.add(ProgressBar::new(plan.made().count() as u64 * STEPS));
-    total.set_style(style("  {spinner} [{bar:32}] {percent:>3} %  {elapsed}  {msg}").progress_chars("━╸ "));
+    total.set_style(
+        style("  {spinner} [{bar:32}] {percent:>3} %  {elapsed}  {msg}").progress_chars("━╸ "),
+    );
     total.enable_steady_tick(Duration::from_millis(120));
     Mode::Bars { all, shots, total }
 }
@@ -142,13 +159,21 @@ fn draw(
     for (index, bar) in shots.iter().enumerate() {
         let mut parts = Vec::new();
         for node in plan.made().filter(|node| node.shot == index + 1) {
-            let part = if node.part == Part::Picture { "picture" } else { "clip" };
+            let part = if node.part == Part::Picture {
+                "picture"
+            } else {
+                "clip"
+            };
             parts.push(format!("{part} {:<14}", short(state(node))));
         }
         bar.set_message(parts.join("  "));
     }
     total.set_position(plan.made().map(|node| steps(state(node))).sum());
-    let film = plan.nodes.last().map(|node| short(state(node))).unwrap_or_default();
+    let film = plan
+        .nodes
+        .last()
+        .map(|node| short(state(node)))
+        .unwrap_or_default();
     total.set_message(match lost {
         Some(_) => "joining again …".to_owned(),
         None => format!("film {film}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::document::{self, NodeState, Stage};
+use super::nodes::{self, NodeState, Stage};
 use super::plan::Plan;
 use super::screen::{self, Screen};
 use crate::failure::{Failure, Outcome};
@@ -40,11 +40,15 @@ pub async fn join(room: &mut Room, limit: Duration) -> Outcome {
         Ok(joined) => joined.map_err(|error| room_failure(&error)),
         Err(_) => {
             let why = match room.status().link {
-                Link::Connecting { reason: Some(reason) } => reason,
+                Link::Connecting {
+                    reason: Some(reason),
+                } => reason,
                 _ => "the server does not answer the join".into(),
             };
-            Err(Failure::failed(format!("the room could not be joined: {why}"))
-                .help("`clash doctor` looks for the reason"))
+            Err(
+                Failure::failed(format!("the room could not be joined: {why}"))
+                    .help("`clash doctor` looks for the reason"),
+            )
         }
     }
 }
@@ -70,19 +74,6 @@ async fn follow(
     let interrupt = tokio::signal::ctrl_c();
     tokio::pin!(interrupt);
     loop {
-        let states = room.read(document::read_nodes);
-        screen.show(plan, &states);
-        let mut left = Vec::new();
-        for node in plan.made() {
-            let stage = states.get(&node.id).map_or(Stage::Idle, NodeState::stage);
-            if !stage.is_over() {
-                left.push(node);
-                waited_ms.insert(node.id.clone(), started.elapsed().as_millis() as u64);
-            }
-        }
-        if left.is_empty() {
-            return Ok(Watched { states, waited_ms });
-        }
         match room.status().link {
             Link::Joined => {
                 offline_since = None;
@@ -99,9 +90,26 @@ async fn follow(
             }
             Link::Ended(error) => return Err(room_failure(&error)),
         }
+        let states = room.read(nodes::read_nodes);
+        screen.show(plan, &states);
+        let mut left = Vec::new();
+        for node in plan.made() {
+            let stage = states.get(&node.id).map_or(Stage::Idle, NodeState::stage);
+            if !stage.is_over() {
+                left.push(node);
+                waited_ms.insert(node.id.clone(), started.elapsed().as_millis() as u64);
+            }
+        }
+        if left.is_empty() {
+            return Ok(Watched { states, waited_ms });
+        }
         if started.elapsed() > limit {
             let names: Vec<_> = left.iter().take(8).map(|node| screen::name(node)).collect();
-            let more = if left.len() > names.len() { " and others" } else { "" };
+            let more = if left.len() > names.len() {
+                " and others"
+            } else {
+                ""
+            };
             return Err(Failure::failed(format!(
                 "{} of {} nodes are not ready in time: {}{more}",
                 left.len(),

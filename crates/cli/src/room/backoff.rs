@@ -21,7 +21,9 @@ impl Backoff {
 
     /// The next wait: between half of the doubled time and all of it.
     pub fn next(&mut self) -> Duration {
-        let whole = FIRST.saturating_mul(1 << self.attempts.min(10)).min(LONGEST);
+        let whole = FIRST
+            .saturating_mul(1 << self.attempts.min(10))
+            .min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         whole.mul_f64(rand::random_range(0.5..=1.0))
     }
@@ -36,7 +38,10 @@ mod tests {
         let mut backoff = Backoff::default();
         for expected_ms in [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000] {
             let wait_ms = backoff.next().as_millis();
-            assert!((expected_ms / 2..=expected_ms).contains(&wait_ms), "{wait_ms} of {expected_ms}");
+            assert!(
+                (expected_ms / 2..=expected_ms).contains(&wait_ms),
+                "{wait_ms} of {expected_ms}"
+            );
         }
         backoff.reset();
         assert!(backoff.next() <= FIRST);

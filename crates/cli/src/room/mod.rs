@@ -5,6 +5,8 @@
 //! lost connection loses nothing and nothing needs to be remembered to be sent again.
 
 mod backoff;
+mod ending;
+mod incoming;
 mod session;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +16,8 @@ use tokio::sync::{Notify, watch};
 use url::Url;
 
 use self::backoff::Backoff;
-use self::session::{Ending, Session};
+use self::ending::Ending;
+use self::session::Session;
 use crate::credentials::TokenSource;
 
 /// Where to join, and as whom.
@@ -44,7 +47,9 @@ pub enum RoomError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Link {
     /// Not in the room now; says why, after the first failure.
-    Connecting { reason: Option<String> },
+    Connecting {
+        reason: Option<String>,
+    },
     /// In the room, and everything that the server had at the join is here.
     Joined,
     Ended(RoomError),
@@ -96,11 +101,25 @@ impl Room {
     /// Begins to join; [`Room::joined`] waits for it.
     pub fn join(membership: Membership) -> Self {
         let link = Link::Connecting { reason: None };
-        let (sender, status) = watch::channel(Status { link, joins: 0, acked: 0, revision: 0 });
+        let (sender, status) = watch::channel(Status {
+            link,
+            joins: 0,
+            acked: 0,
+            revision: 0,
+        });
         let doc = Mutex::new(LoroDoc::new());
-        let shared = Arc::new(Shared { membership, doc, status: sender, edited: Notify::new() });
+        let shared = Arc::new(Shared {
+            membership,
+            doc,
+            status: sender,
+            edited: Notify::new(),
+        });
         let driver = tokio::spawn(drive(shared.clone()));
-        Self { shared, status, driver }
+        Self {
+            shared,
+            status,
+            driver,
+        }
     }
 
     pub fn status(&self) -> Status {
@@ -164,7 +183,9 @@ async fn drive(shared: Arc<Shared>) {
             Ending::Final(error) => Link::Ended(error),
             Ending::Lost(reason) => {
                 tracing::debug!("the connection to the room is lost: {reason}");
-                Link::Connecting { reason: Some(reason) }
+                Link::Connecting {
+                    reason: Some(reason),
+                }
             }
         };
         let over = matches!(link, Link::Ended(_));

@@ -34,7 +34,11 @@ pub async fn load(
         host::Progress::Compiling { component } => {
             eprintln!("compiling {component} for this machine (the first start only) …");
         }
-        host::Progress::Ready { component, done, total } => {
+        host::Progress::Ready {
+            component,
+            done,
+            total,
+        } => {
             tracing::debug!("{component} is ready, {done} of {total}");
         }
         _ => {}
@@ -48,7 +52,9 @@ fn failure(error: host::LoadError) -> Failure {
         host::LoadError::Component { message, .. } if message.contains(".wasm") => {
             failure.help("build the components with `make components`")
         }
-        host::LoadError::Variable(_) => failure.help("--variable KEY=VALUE gives a variable of spin.toml a value"),
+        host::LoadError::Variable(_) => {
+            failure.help("--variable KEY=VALUE gives a variable of spin.toml a value")
+        }
         _ => failure,
     }
 }
@@ -56,14 +62,26 @@ fn failure(error: host::LoadError) -> Failure {
 /// Asks for the application's health once, which opens the database and applies its migrations, so
 /// that the first client does not wait for it.
 pub async fn warm_up(application: &host::Application) {
-    let body = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
-    let Ok(request) = http::Request::get("http://localhost/api/health").body(body) else { return };
+    let body = http_body_util::Empty::new()
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    let Ok(request) = http::Request::get("http://localhost/api/health").body(body) else {
+        return;
+    };
     let client = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let response = application.handle(request, client).await;
     let status = response.status();
     if !status.is_success() {
-        let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map(|body| body.to_bytes())
+            .unwrap_or_default();
         let text = String::from_utf8_lossy(&body);
-        tracing::warn!("/api/health answers {status}: {}", text.chars().take(500).collect::<String>());
+        tracing::warn!(
+            "/api/health answers {status}: {}",
+            text.chars().take(500).collect::<String>()
+        );
     }
 }

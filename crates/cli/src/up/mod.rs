@@ -71,15 +71,21 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 impl UpArgs {
     fn listen(&self) -> SocketAddr {
         let port = if self.no_edge { 3000 } else { 8788 };
-        self.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        self.listen
+            .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 }
 
 pub async fn run(args: UpArgs) -> Outcome {
     if args.variables.iter().any(|(key, _)| key == "jwt_secret") {
         let path = StateDir::new(&args.state_dir).secret_path();
-        return Err(Failure::input("jwt_secret is not given on the command line, where others can see it")
-            .help(format!("write it to {} (at least 32 bytes, mode 600)", path.display())));
+        return Err(Failure::input(
+            "jwt_secret is not given on the command line, where others can see it",
+        )
+        .help(format!(
+            "write it to {} (at least 32 bytes, mode 600)",
+            path.display()
+        )));
     }
     let manifest = project::find_manifest(args.from.as_deref())?;
     let state = StateDir::new(&args.state_dir);
@@ -98,7 +104,11 @@ pub async fn run(args: UpArgs) -> Outcome {
         true => None,
         false => Some(listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?),
     };
-    let app_url = own.as_ref().map(listen::address_of).transpose()?.map_or(url.clone(), listen::local_url);
+    let app_url = own
+        .as_ref()
+        .map(listen::address_of)
+        .transpose()?
+        .map_or(url.clone(), listen::local_url);
 
     let application = tokio::select! {
         loaded = application::load(&args, &manifest, &secret, &app_url, &url) => loaded?,
@@ -140,8 +150,13 @@ struct Parts {
 }
 
 impl Parts {
-    fn serve_application(&mut self, application: &Arc<host::Application>, listener: tokio::net::TcpListener) {
-        self.inner.spawn(Arc::clone(application).serve(listener, self.inner_shutdown.clone()));
+    fn serve_application(
+        &mut self,
+        application: &Arc<host::Application>,
+        listener: tokio::net::TcpListener,
+    ) {
+        self.inner
+            .spawn(Arc::clone(application).serve(listener, self.inner_shutdown.clone()));
     }
 
     fn serve_edge(
@@ -152,7 +167,12 @@ impl Parts {
     ) {
         let upstream = Arc::new(upstream::InProcess(Arc::clone(application)));
         let options = edge::Options::new(Arc::new(EdgeTokens(keys)));
-        self.outer.spawn(edge::serve(listener, upstream, options, self.outer_shutdown.clone()));
+        self.outer.spawn(edge::serve(
+            listener,
+            upstream,
+            options,
+            self.outer_shutdown.clone(),
+        ));
     }
 
     /// Waits for a signal, or for a part that ends by itself, which none should.
@@ -167,7 +187,9 @@ impl Parts {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        Err(Failure::failed(format!("a part of the stack stopped: {why}")))
+        Err(Failure::failed(format!(
+            "a part of the stack stopped: {why}"
+        )))
     }
 
     async fn end(&mut self) {

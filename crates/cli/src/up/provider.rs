@@ -36,8 +36,7 @@ impl Provider {
 
 /// Starts atelier and keeps it running.
 pub fn start(platform_url: &str, state_dir: &Path) -> Outcome<Provider> {
-    let executable = std::env::current_exe()
-        .map_err(|error| Failure::failed(format!("this executable cannot be found: {error}")))?;
+    let executable = executable()?;
     let stop = CancellationToken::new();
     let keeper = Keeper {
         executable,
@@ -45,7 +44,20 @@ pub fn start(platform_url: &str, state_dir: &Path) -> Outcome<Provider> {
         state_dir: state_dir.to_owned(),
         stop: stop.clone(),
     };
-    Ok(Provider { stop, keeper: tokio::spawn(keeper.run()) })
+    Ok(Provider {
+        stop,
+        keeper: tokio::spawn(keeper.run()),
+    })
+}
+
+/// This program, also after its file was replaced by a newer build.
+fn executable() -> Outcome<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Ok(running.to_owned());
+    }
+    std::env::current_exe()
+        .map_err(|error| Failure::failed(format!("this executable cannot be found: {error}")))
 }
 
 struct Keeper {
@@ -82,9 +94,13 @@ impl Keeper {
     /// The port of before if it is free, else any.
     fn port(&self) -> std::io::Result<u16> {
         let path = self.state_dir.join(PORT_FILE);
-        let before = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+        let before = std::fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
         let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.local_addr();
-        let port = before.map_or_else(|| free(0), |port| free(port).or_else(|_| free(0)))?.port();
+        let port = before
+            .map_or_else(|| free(0), |port| free(port).or_else(|_| free(0)))?
+            .port();
         if before != Some(port) {
             std::fs::write(&path, format!("{port}\n"))?;
         }
@@ -94,7 +110,11 @@ impl Keeper {
     fn spawn(&self) -> std::io::Result<Child> {
         let mut command = Command::new(&self.executable);
         command
-            .args(["atelier", "--listen", &format!("127.0.0.1:{}", self.port()?)])
+            .args([
+                "atelier",
+                "--listen",
+                &format!("127.0.0.1:{}", self.port()?),
+            ])
             .args(["--until-stdin-closes", "--register"])
             .arg(&self.platform_url)
             .arg("--state-dir")
@@ -105,7 +125,7 @@ impl Keeper {
             .kill_on_drop(true);
         // Ctrl-C in a terminal goes to the stack alone, which then ends its child.
         #[cfg(unix)]
-        command.process_group(0);
+        command.process_group(0).arg0("clash");
         command.spawn()
     }
 

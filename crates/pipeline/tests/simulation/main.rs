@@ -54,8 +54,14 @@ fn rl1_every_task_ends_once_whatever_crashes_or_repeats() {
     // A simulation that never crashes, retries or finishes proves nothing.
     println!("{totals:?}");
     if number("SEED").is_none() {
-        assert!(totals.crashes > 0 && totals.finished > 0 && totals.failed > 0 && totals.cancelled > 0, "{totals:?}");
-        assert!(totals.retried > 0 && totals.repeated_submissions > 0 && totals.callbacks > 0, "{totals:?}");
+        assert!(
+            totals.crashes > 0 && totals.finished > 0 && totals.failed > 0 && totals.cancelled > 0,
+            "{totals:?}"
+        );
+        assert!(
+            totals.retried > 0 && totals.repeated_submissions > 0 && totals.callbacks > 0,
+            "{totals:?}"
+        );
     }
 }
 

@@ -33,8 +33,12 @@ impl<'a> Platform<'a> {
     pub fn new(sim: &'a Sim) -> Self {
         let native = Native::in_memory().unwrap();
         block_on(migrate::migrate(&native, sim.now())).unwrap();
-        for (at, (kinds, slots)) in
-            [(vec!["image_gen", "image_desc"], 2), (vec!["image_gen", "video_gen"], 1)].into_iter().enumerate()
+        for (at, (kinds, slots)) in [
+            (vec!["image_gen", "image_desc"], 2),
+            (vec!["image_gen", "video_gen"], 1),
+        ]
+        .into_iter()
+        .enumerate()
         {
             let server = NewServer {
                 id: format!("s_{at}"),
@@ -50,7 +54,16 @@ impl<'a> Platform<'a> {
             block_on(store::servers::upsert(&native, &server)).unwrap();
         }
         block_on(native.query("UPDATE servers SET state = 'ONLINE'", &[])).unwrap();
-        for (at, kind) in ["image_gen", "image_gen", "image_desc", "video_gen", "image_gen"].into_iter().enumerate() {
+        for (at, kind) in [
+            "image_gen",
+            "image_gen",
+            "image_desc",
+            "video_gen",
+            "image_gen",
+        ]
+        .into_iter()
+        .enumerate()
+        {
             let task = NewTask {
                 id: format!("t_{at}"),
                 project_id: "p1".into(),
@@ -67,11 +80,15 @@ impl<'a> Platform<'a> {
         }
         let settings = Settings {
             worker_public_url: "http://127.0.0.1:8788".into(),
-            link_secret: b"secret".to_vec(),
             fallback_url: None,
             no_server_timeout_ms: 60_000,
         };
-        Self { sim, native: native.into(), settings: settings.into(), workers: RefCell::default() }
+        Self {
+            sim,
+            native: native.into(),
+            settings: settings.into(),
+            workers: RefCell::default(),
+        }
     }
 
     /// One thing happens.
@@ -87,7 +104,11 @@ impl<'a> Platform<'a> {
             36..38 => self.sim.light_fuse(),
             38..39 => {
                 let state = ["ONLINE", "OFFLINE"][self.sim.random(2) as usize];
-                block_on(self.native.query("UPDATE servers SET state = ? WHERE id = 's_1'", &[state.into()])).unwrap();
+                block_on(self.native.query(
+                    "UPDATE servers SET state = ? WHERE id = 's_1'",
+                    &[state.into()],
+                ))
+                .unwrap();
             }
             _ if waiting > 0 => self.poll_one(),
             _ => {}
@@ -111,7 +132,10 @@ impl<'a> Platform<'a> {
         let (sim, native, settings) = (self.sim, self.native.clone(), self.settings.clone());
         let choice = sim.random(100);
         Box::pin(async move {
-            let database = SimDatabase { native: &native, sim };
+            let database = SimDatabase {
+                native: &native,
+                sim,
+            };
             let pipeline = Pipeline::new(&database, sim, &settings);
             match choice {
                 0..40 => drop(pipeline.tick().await.unwrap()),
@@ -133,9 +157,16 @@ impl<'a> Platform<'a> {
         self.sim.light_fuse();
         self.sim.crashed.set(true);
         self.sim.restart(&self.native);
-        block_on(self.native.query("UPDATE servers SET state = 'ONLINE'", &[])).unwrap();
+        block_on(
+            self.native
+                .query("UPDATE servers SET state = 'ONLINE'", &[]),
+        )
+        .unwrap();
         for _ in 0..400 {
-            let database = SimDatabase { native: &self.native, sim: self.sim };
+            let database = SimDatabase {
+                native: &self.native,
+                sim: self.sim,
+            };
             let pipeline = Pipeline::new(&database, self.sim, &self.settings);
             let mut tick = Box::pin(pipeline.tick());
             let mut context = Context::from_waker(futures::task::noop_waker_ref());
@@ -163,7 +194,12 @@ impl<'a> Platform<'a> {
     pub fn check_slots(&self) {
         let wrong = "SELECT count(*) AS n FROM servers WHERE used > slots OR used <> \
             (SELECT count(*) FROM tasks WHERE server_id = servers.id AND state = 'PROCESSING')";
-        assert_eq!(self.count(wrong), 0, "slots do not add up: {:#?}", self.rows());
+        assert_eq!(
+            self.count(wrong),
+            0,
+            "slots do not add up: {:#?}",
+            self.rows()
+        );
     }
 
     pub fn check_end(&self) {
@@ -172,7 +208,10 @@ impl<'a> Platform<'a> {
         let mut heard: HashMap<String, serde_json::Value> = HashMap::new();
         for poke in self.sim.pokes.borrow().iter() {
             let before = heard.insert(poke["task_id"].as_str().unwrap().to_owned(), poke.clone());
-            assert!(before.is_none_or(|before| before == *poke), "two ends of one task: {poke}");
+            assert!(
+                before.is_none_or(|before| before == *poke),
+                "two ends of one task: {poke}"
+            );
         }
         for row in self.rows() {
             match row.state.as_str() {
@@ -182,9 +221,24 @@ impl<'a> Platform<'a> {
             }
             ends.3 += u64::from(row.attempt > 1);
             assert!(row.attempt <= 3);
-            let jobs = self.sim.provider.borrow().jobs.iter().filter(|job| job.task_id == row.id).count();
-            assert!(jobs as i64 <= row.attempt, "{jobs} jobs in {} attempts", row.attempt);
-            assert_eq!(row.node_id.is_some(), heard.contains_key(&row.id), "{row:?}");
+            let jobs = self
+                .sim
+                .provider
+                .borrow()
+                .jobs
+                .iter()
+                .filter(|job| job.task_id == row.id)
+                .count();
+            assert!(
+                jobs as i64 <= row.attempt,
+                "{jobs} jobs in {} attempts",
+                row.attempt
+            );
+            assert_eq!(
+                row.node_id.is_some(),
+                heard.contains_key(&row.id),
+                "{row:?}"
+            );
             if let Some(end) = heard.get(&row.id) {
                 assert_eq!(end["state"], row.state.as_str());
             }
@@ -192,13 +246,18 @@ impl<'a> Platform<'a> {
                 self.check_asset(&row);
             }
         }
-        assert_eq!(self.count("SELECT count(*) AS n FROM asset_chunks WHERE asset_id LIKE 'upload:%'"), 0);
+        assert_eq!(
+            self.count("SELECT count(*) AS n FROM asset_chunks WHERE asset_id LIKE 'upload:%'"),
+            0
+        );
         self.sim.ends.set(ends);
     }
 
     fn check_asset(&self, row: &TaskRow) {
         let id = row.asset_id.as_deref().unwrap();
-        let asset = block_on(store::assets::find(&*self.native, "p1", id)).unwrap().unwrap();
+        let asset = block_on(store::assets::find(&*self.native, "p1", id))
+            .unwrap()
+            .unwrap();
         let mut bytes = Vec::new();
         for part in 0.. {
             match block_on(store::assets::chunk(&*self.native, id, part)).unwrap() {
@@ -212,16 +271,29 @@ impl<'a> Platform<'a> {
 }
 
 /// A provider calls back: about any job, at any time, as often as it likes.
-async fn callback(sim: &Sim, database: &SimDatabase<'_>, pipeline: &Pipeline<'_, SimDatabase<'_>, Sim>) {
+async fn callback(
+    sim: &Sim,
+    database: &SimDatabase<'_>,
+    pipeline: &Pipeline<'_, SimDatabase<'_>, Sim>,
+) {
     let jobs: Vec<Job> = sim.provider.borrow().jobs.clone();
     if jobs.is_empty() {
         return;
     }
     let job = &jobs[sim.random(jobs.len() as u64) as usize];
-    let row = store::tasks::find(database, &job.task_id).await.unwrap().unwrap();
-    let wanted = if row.kind == "image_desc" { Wanted::Text } else { Wanted::Media };
+    let row = store::tasks::find(database, &job.task_id)
+        .await
+        .unwrap()
+        .unwrap();
+    let wanted = if row.kind == "image_desc" {
+        Wanted::Text
+    } else {
+        Wanted::Media
+    };
     let body = sim.provider.borrow().report(sim, job).to_string();
-    let Ok(report) = parse_report(body.as_bytes(), wanted) else { return };
+    let Ok(report) = parse_report(body.as_bytes(), wanted) else {
+        return;
+    };
     let attempt = (sim.random(10) > 0).then_some(job.attempt);
     sim.callbacks.set(sim.callbacks.get() + 1);
     match pipeline.take_report(row, attempt, report).await.unwrap() {

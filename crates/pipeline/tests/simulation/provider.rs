@@ -32,7 +32,10 @@ impl Provider {
             return status(503, b"<html>overloaded</html>");
         }
         let path = request.uri().path();
-        match (request.method(), path.rsplit('/').next().unwrap_or_default()) {
+        match (
+            request.method(),
+            path.rsplit('/').next().unwrap_or_default(),
+        ) {
             (&Method::POST, "submit") => self.submit(sim, request),
             (&Method::GET, id) if path.starts_with("/files/") => match id.strip_suffix(".bin") {
                 Some(id) => status(200, &self.file(id)),
@@ -49,7 +52,10 @@ impl Provider {
     }
 
     fn submit(&mut self, sim: &Sim, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
-        let key = request.headers()["idempotency-key"].to_str().unwrap().to_owned();
+        let key = request.headers()["idempotency-key"]
+            .to_str()
+            .unwrap()
+            .to_owned();
         if let Some(id) = self.keys.get(&key) {
             self.repeated += 1;
             return status(202, json!({"task_id": id}).to_string().as_bytes());
@@ -87,7 +93,9 @@ impl Provider {
             }
             (17..20, _) => json!({"task_id": job.id, "state": "FINISHED"}),
             (20..22, _) => json!({"task_id": job.id, "state": "CANCELLED"}),
-            (_, "image_desc") => json!({"task_id": job.id, "state": "FINISHED", "result": {"text": "a boat"}}),
+            (_, "image_desc") => {
+                json!({"task_id": job.id, "state": "FINISHED", "result": {"text": "a boat"}})
+            }
             (_, _) => {
                 json!({"task_id": job.id, "state": "FINISHED", "result": {"url": format!("/files/{}.bin", job.id)}})
             }
@@ -96,7 +104,11 @@ impl Provider {
 
     /// The same job always makes the same file.
     pub fn file(&self, id: &str) -> Vec<u8> {
-        let kind = self.jobs.iter().find(|job| job.id == id).map_or("", |job| job.kind.as_str());
+        let kind = self
+            .jobs
+            .iter()
+            .find(|job| job.id == id)
+            .map_or("", |job| job.kind.as_str());
         let mut bytes = match kind {
             "video_gen" => b"\0\0\0\x20ftypisom\0\0\0\0".to_vec(),
             _ => b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(),
@@ -108,5 +120,8 @@ impl Provider {
 }
 
 fn status(code: u16, body: &[u8]) -> Response<Vec<u8>> {
-    Response::builder().status(code).body(body.to_vec()).unwrap()
+    Response::builder()
+        .status(code)
+        .body(body.to_vec())
+        .unwrap()
 }

@@ -184,6 +184,9 @@ impl World for Sim {
     fn unique(&self) -> String {
         self.random(u64::MAX).to_string()
     }
+    fn asset_link(&self, project_id: &str, asset_id: &str) -> String {
+        format!("http://127.0.0.1:8788/assets/{asset_id}?project={project_id}")
+    }
     async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NoAnswer> {
         self.step().await;
         if self.fault(8) {
@@ -206,7 +209,11 @@ impl World for Sim {
         let breaks = self.fault(15);
         Ok(answer.map(|bytes| {
             let breaks_at = breaks.then_some(bytes.len() / 2);
-            SimBody { bytes, at: 0, breaks_at }
+            SimBody {
+                bytes,
+                at: 0,
+                breaks_at,
+            }
         }))
     }
     async fn poke(&self, body: &str) -> Result<u16, NoAnswer> {
@@ -214,7 +221,9 @@ impl World for Sim {
         if self.fault(15) {
             return Ok(503);
         }
-        self.pokes.borrow_mut().push(serde_json::from_str(body).unwrap());
+        self.pokes
+            .borrow_mut()
+            .push(serde_json::from_str(body).unwrap());
         self.step().await;
         if self.fault(15) {
             return Err(NoAnswer::Lost("cut".into()));
