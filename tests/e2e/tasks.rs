@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use clash_tests::member::{node_map, put};
 use clash_tests::provider::Home;
 use clash_tests::{Api, Member, Provider, Setup, Stack, eventually};
 use serde_json::{Value, json};
@@ -123,7 +124,7 @@ async fn tk1_a_node_waits_for_its_inputs_and_fails_with_them() {
     let provider = Provider::start().await;
     provider.register(&stack, "gpu-1", &KINDS).await;
     let mut alice = Member::join(&stack, &project, &stack.token("alice", "editor")).await;
-    // The clip asks before its picture exists.
+    // The clip asks while its picture is being made.
     alice
         .set_edge(
             "e",
@@ -165,14 +166,14 @@ async fn tk1_a_node_waits_for_its_inputs_and_fails_with_them() {
             json!({"source": "pic2", "target": "clip2", "role": "image"}),
         )
         .await;
+    // Both at once: the clip asks while its picture does.
     alice
-        .set_node("clip2", json!({"type": "video", "status": "generating"}))
-        .await;
-    alice
-        .set_node(
-            "pic2",
-            json!({"type": "image", "prompt": "x", "status": "generating"}),
-        )
+        .write(|doc| {
+            let picture = json!({"type": "image", "prompt": "x", "status": "generating"});
+            put(&node_map(doc, "pic2"), &picture);
+            let clip = json!({"type": "video", "status": "generating"});
+            put(&node_map(doc, "clip2"), &clip);
+        })
         .await;
     let done = alice
         .until("both failed", LONG, |doc| status(doc, "clip2") == "failed")
