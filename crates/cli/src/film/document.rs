@@ -1,6 +1,6 @@
 //! Writing the film into a project's document: the plan, and asking again for what failed.
 
-use loro::{LoroDoc, LoroMap, LoroResult, LoroValue, ToJson};
+use loro::{LoroDoc, LoroMap, LoroResult, LoroValue};
 use serde_json::Value;
 
 use super::nodes::{Stage, as_json, map_at, read_nodes};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loro::{LoroDoc, LoroMap};
+use loro::{LoroDoc, LoroMap, ToJson};
 use serde_json::Value;
 
 /// What a client sees of a node.
