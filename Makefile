@@ -35,7 +35,6 @@ demo: build ## Turn examples/story.csv into OUT/film.mp4, starting the stack if 
 
 test: build ## Run all tests: unit, end to end, and the npm client
 	cargo test --release --locked
-	cargo test --release --locked -p gateway
 	@$(MAKE) --no-print-directory test-npm
 
 test-npm: build ## Run the tests with the unmodified npm client

@@ -2,7 +2,6 @@
 //! ticks itself and hands everything else to the component that owns it.
 
 mod handlers;
-mod range;
 
 use guest::{Request, Response};
 use http::Method;

@@ -114,7 +114,7 @@ fn task_path(external_id: &str) -> String {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => path.push(byte as char),
             // A dot alone is fine, but "." and ".." are not ids.
-            b'.' if external_id.trim_matches('.') != "" => path.push('.'),
+            b'.' if !external_id.trim_matches('.').is_empty() => path.push('.'),
             other => path.push_str(&format!("%{other:02X}")),
         }
     }

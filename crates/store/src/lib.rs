@@ -11,6 +11,7 @@ pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod projects;
+pub mod range;
 pub mod rooms;
 pub mod servers;
 pub mod tasks;

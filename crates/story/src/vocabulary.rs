@@ -93,7 +93,8 @@ mod tests {
             assert_eq!(shot_size(from), to, "{from}");
         }
         for (from, to) in [
-            ("Dolly In", "push-in"),
+            ("Push", "push-in"),
+            ("Dolly In", "dolly-in"),
             ("pan left", "pan-left"),
             ("handheld", "handheld"),
         ] {

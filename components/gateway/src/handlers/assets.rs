@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use identity::{Action, asset_link, may};
 use problem::{Problem, Slug};
 use store::assets::{self, AssetRow, CHUNK_BYTES};
+use store::range::{Range, Wanted, parse};
 
 use super::projects;
-use crate::range::{Range, Wanted, parse};
+
 use crate::store_failed;
 
 /// Types that a browser may show in place; everything else is a download.

@@ -15,7 +15,7 @@ use store::tasks::{NewTask, TaskRow};
 use store::{Database, migrate};
 
 use crate::provider::Job;
-use crate::sim::{Sim, SimDatabase};
+use crate::sim::{Sim, SimDatabase, wake_yielded};
 
 type Worker<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -122,6 +122,7 @@ impl<'a> Platform<'a> {
         if let Poll::Ready(()) = workers[at].as_mut().poll(&mut context) {
             drop(workers.swap_remove(at));
         }
+        wake_yielded();
         if self.sim.crashed.get() {
             workers.clear();
             self.sim.restart(&self.native);
@@ -170,7 +171,9 @@ impl<'a> Platform<'a> {
             let pipeline = Pipeline::new(&database, self.sim, &self.settings);
             let mut tick = Box::pin(pipeline.tick());
             let mut context = Context::from_waker(futures::task::noop_waker_ref());
-            while tick.as_mut().poll(&mut context).is_pending() {}
+            while tick.as_mut().poll(&mut context).is_pending() {
+                wake_yielded();
+            }
             self.sim.pass(5_000);
             let rows = self.rows();
             let effects = self.count("SELECT count(*) AS n FROM effects");

@@ -126,11 +126,26 @@ impl Sim {
     }
 }
 
+thread_local! {
+    // Whoever yields goes on when the runner says so, not at once: others run in between.
+    static YIELDED: RefCell<Vec<std::task::Waker>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lets everyone who yielded go on at their next turn.
+pub fn wake_yielded() {
+    for waker in YIELDED.take() {
+        waker.wake();
+    }
+}
+
 async fn yield_now() {
     let mut yielded = false;
-    std::future::poll_fn(|_| match std::mem::replace(&mut yielded, true) {
+    std::future::poll_fn(|context| match std::mem::replace(&mut yielded, true) {
         true => std::task::Poll::Ready(()),
-        false => std::task::Poll::Pending,
+        false => {
+            YIELDED.with_borrow_mut(|wakers| wakers.push(context.waker().clone()));
+            std::task::Poll::Pending
+        }
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! `Range: bytes=…` (RFC 9110 section 14), one range.
+//! `Range: bytes=…` (RFC 9110 section 14), one range of an asset's bytes. Pure.
 
 /// Bytes `first .. first + length`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
