@@ -9,6 +9,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::failure::{Failure, Outcome};
 
@@ -142,6 +143,12 @@ impl StateDir {
     pub fn address(&self) -> Option<String> {
         let text = read_small(&self.address_path()).ok()?;
         Some(text.trim().to_owned()).filter(|address| !address.is_empty())
+    }
+
+    /// How long the stack of this directory serves already.
+    pub fn serving_for(&self) -> Option<Duration> {
+        let written = fs::metadata(self.address_path()).and_then(|file| file.modified());
+        written.ok()?.elapsed().ok()
     }
 
     fn cannot(&self, what: &str, error: &io::Error) -> Failure {

@@ -39,7 +39,7 @@ pub struct TokenArgs {
     #[arg(long = "project", value_name = "ID")]
     projects: Vec<String>,
     /// How long it is valid: 90s, 15m, 1h, 30d
-    #[arg(long, default_value = "1h", value_parser = duration::parse)]
+    #[arg(long, default_value = "1h", value_name = "TIME", value_parser = duration::parse)]
     ttl: Duration,
     /// The stack's state directory, which holds its secret
     #[arg(long, default_value = ".clash", value_name = "DIR")]

@@ -132,20 +132,12 @@ pub fn secret(state: &StateDir) -> Finding {
             );
         }
     };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Finding::wrong(
-                format!("{shown} can be read by others (mode {mode:o})"),
-                format!(
-                    "chmod 600 {shown}; if anybody may have read it, remove it and start again"
-                ),
-            );
-        }
+    if let Some(mode) = mode_of(&metadata).filter(|mode| mode & 0o077 != 0) {
+        return Finding::wrong(
+            format!("{shown} can be read by others (mode {mode:o})"),
+            format!("chmod 600 {shown}; if anybody may have read it, remove it and start again"),
+        );
     }
-    drop(metadata);
     match state
         .secret()
         .map(|secret| identity::Keys::from_secret(&secret).map(drop))
@@ -160,6 +152,17 @@ pub fn secret(state: &StateDir) -> Finding {
             "run this as the user who owns the stack",
         ),
     }
+}
+
+#[cfg(unix)]
+fn mode_of(metadata: &std::fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(metadata.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(_metadata: &std::fs::Metadata) -> Option<u32> {
+    None
 }
 
 #[cfg(unix)]

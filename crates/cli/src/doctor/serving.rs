@@ -11,8 +11,9 @@ use crate::state_dir::StateDir;
 
 /// A health check of a stack on this machine takes milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Two ticks of the scheduler.
+/// Two ticks of the scheduler, as for [`FIRST_TICK`].
 const LATE_TICK_MS: i64 = 10_000;
+const FIRST_TICK: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Deserialize)]
 struct Health {
@@ -33,7 +34,7 @@ pub async fn look(state: &StateDir, listen: SocketAddr) -> Vec<(&'static str, Fi
     if let Some(url) = state.address() {
         return match health(&url).await {
             Ok(health) => {
-                let tick = tick(&health);
+                let tick = tick(&health, state.serving_for());
                 vec![("health", judge(&url, health)), ("scheduler", tick)]
             }
             Err(Silence::NoAnswer) => vec![
@@ -49,7 +50,7 @@ pub async fn look(state: &StateDir, listen: SocketAddr) -> Vec<(&'static str, Fi
     let url = format!("http://{listen}");
     match health(&url).await {
         Ok(health) => {
-            let tick = tick(&health);
+            let tick = tick(&health, None);
             vec![("health", judge(&url, health)), ("scheduler", tick)]
         }
         Err(_) => vec![("port", port(listen).await)],
@@ -115,7 +116,7 @@ fn judge(url: &str, health: Health) -> Finding {
     }
 }
 
-fn tick(health: &Health) -> Finding {
+fn tick(health: &Health, serving_for: Option<Duration>) -> Finding {
     let age_ms = health
         .components
         .get("scheduler")
@@ -123,6 +124,10 @@ fn tick(health: &Health) -> Finding {
     match age_ms {
         Some(age_ms) if age_ms <= LATE_TICK_MS => {
             Finding::Well(format!("ticked {:.1} s ago", age_ms as f64 / 1e3))
+        }
+        // It had no time yet: the last tick is from before the start.
+        _ if serving_for.is_some_and(|time| time < FIRST_TICK) => {
+            Finding::NotYet("ticks for the first time within ten seconds of a start".into())
         }
         Some(age_ms) => Finding::wrong(
             format!("has not ticked for {:.0} s", age_ms as f64 / 1e3),
@@ -162,14 +167,17 @@ mod tests {
         let well = r#"{"status":"ok","version":"0.1.0","components":{"gateway":{"state":"ok"},
             "scheduler":{"state":"ok","last_tick_at_ms":1,"last_tick_age_ms":900}},"database":{"state":"ok","schema":1}}"#;
         assert!(matches!(judge("u", parse(well)), Finding::Well(_)));
-        assert_eq!(tick(&parse(well)), Finding::Well("ticked 0.9 s ago".into()));
+        assert_eq!(
+            tick(&parse(well), None),
+            Finding::Well("ticked 0.9 s ago".into())
+        );
         let unwell = well
             .replace(
                 r#""gateway":{"state":"ok"}"#,
                 r#""gateway":{"state":"down"}"#,
             )
             .replace("900", "60000");
-        match (judge("u", parse(&unwell)), tick(&parse(&unwell))) {
+        match (judge("u", parse(&unwell)), tick(&parse(&unwell), None)) {
             (Finding::Wrong { what, .. }, Finding::Wrong { what: tick, .. }) => {
                 assert!(what.contains("gateway is down"), "{what}");
                 assert!(tick.contains("60 s"), "{tick}");

@@ -66,7 +66,7 @@ pub struct FilmArgs {
     #[arg(long, default_value = ".clash", value_name = "DIR")]
     state_dir: PathBuf,
     /// How long to wait for the film: 90s, 15m, 1h
-    #[arg(long, default_value = "15m", value_parser = duration::parse)]
+    #[arg(long, default_value = "15m", value_name = "TIME", value_parser = duration::parse)]
     timeout: Duration,
 }
 

@@ -83,7 +83,7 @@ async fn follow(
                 let since = *offline_since.get_or_insert_with(Instant::now);
                 let reason = reason.unwrap_or_default();
                 if since.elapsed() > OFFLINE_PATIENCE {
-                    return Err(Failure::failed(format!("the server is gone since two minutes: {reason}"))
+                    return Err(Failure::failed(format!("the server has been gone for two minutes: {reason}"))
                         .help(format!("start it again with `clash up` and run `{again}` again: finished nodes stay finished")));
                 }
                 screen.link(Some(reason));

@@ -33,7 +33,7 @@ components, logs. Stop it with Ctrl-C; a stack that was killed is simply started
 Examples:
   clash up
   clash up --listen 0.0.0.0:8788 --variable worker_public_url=http://studio.local:8788
-  clash up --listen 127.0.0.1:0 --state-dir /tmp/try")]
+  clash up --listen 127.0.0.1:0 --state-dir trial")]
 pub struct UpArgs {
     /// The public address; port 0 takes any free port [default: 127.0.0.1:8788; 127.0.0.1:3000 with --no-edge]
     #[arg(long, value_name = "ADDRESS")]
