@@ -102,6 +102,8 @@ async fn rm2_ten_kills_under_twenty_writers_lose_no_acked_update() {
             || async { (acks.load(Ordering::Relaxed) >= before + 3 * WRITERS).then_some(()) },
         )
         .await;
+        let (number, elapsed) = (acks.load(Ordering::Relaxed), started.elapsed());
+        eprintln!("kill {kill} after {number} acks, at {elapsed:?}");
         tokio::time::sleep(Duration::from_millis(rand::random_range(0..300))).await;
         stack.kill();
         stack.start_again();

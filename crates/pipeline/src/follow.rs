@@ -184,7 +184,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             }
         };
         match self.take_report(row, Some(attempt), report).await? {
-            Reported::Settle(row) => Ok(Some(row)),
+            Reported::Settle(row) => Ok(Some(*row)),
             Reported::Done { .. } | Reported::Repeated | Reported::Refused(_) => Ok(None),
         }
     }

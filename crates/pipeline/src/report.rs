@@ -12,7 +12,7 @@ use crate::{Applied, Error, Pipeline, World};
 #[derive(Debug)]
 pub enum Reported {
     /// The result is written; [`Pipeline::settle`] must follow.
-    Settle(TaskRow),
+    Settle(Box<TaskRow>),
     /// Written. A free slot is worth a [`Pipeline::dispatch`].
     Done { slot_freed: bool },
     /// Known already: the same again changes nothing.
@@ -54,7 +54,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         let brings_result = matches!(command, Command::Result { .. });
         let fails = matches!(command, Command::Fail { .. });
         Ok(match self.apply(row, command).await? {
-            Applied::Done { row, .. } if brings_result => Reported::Settle(row),
+            Applied::Done { row, .. } if brings_result => Reported::Settle(Box::new(row)),
             Applied::Done { slot_freed, .. } => Reported::Done { slot_freed },
             Applied::Gone
             | Applied::Rejected {

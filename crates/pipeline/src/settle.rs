@@ -146,13 +146,12 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             if ended && parts == 0 {
                 break Ok(Chunks::Whole(std::mem::take(&mut buffer)));
             }
-            if ended || buffer.len() >= BUFFER_BYTES {
-                if let Err(error) = self
+            if (ended || buffer.len() >= BUFFER_BYTES)
+                && let Err(error) = self
                     .spill(row, temporary, &mut parts, &mut buffer, ended)
                     .await
-                {
-                    break Err(error);
-                }
+            {
+                break Err(error);
             }
             if ended {
                 break Ok(Chunks::Stored(temporary.to_owned()));

@@ -46,7 +46,7 @@ pub async fn take(
         .await
         .map_err(pipeline_failed)?
     {
-        Reported::Settle(row) => background::settle(row),
+        Reported::Settle(row) => background::settle(*row),
         Reported::Done { slot_freed: true } => background::dispatch(),
         Reported::Done { slot_freed: false } | Reported::Repeated => {}
         Reported::Refused(rejection) => {

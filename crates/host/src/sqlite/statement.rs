@@ -207,10 +207,13 @@ struct Output {
     rows: Vec<RowResult>,
     bytes: usize,
     answer: Option<oneshot::Sender<Answer>>,
-    more: Option<(
-        mpsc::Sender<Vec<RowResult>>,
-        oneshot::Sender<Result<(), Error>>,
-    )>,
+    more: Option<More>,
+}
+
+/// Where the rows after the first batch go, and how they ended.
+struct More {
+    batches: mpsc::Sender<Vec<RowResult>>,
+    end: oneshot::Sender<Result<(), Error>>,
 }
 
 impl Output {
@@ -237,12 +240,12 @@ impl Output {
         let gone = || Error::Io("row send error".into());
         self.bytes = 0;
         let rows = std::mem::take(&mut self.rows);
-        if let Some((batches, _)) = &self.more {
-            return batches.blocking_send(rows).map_err(|_| gone());
+        if let Some(more) = &self.more {
+            return more.batches.blocking_send(rows).map_err(|_| gone());
         }
         let (batches, receiver) = mpsc::channel(BATCHES);
         let (end, ended) = oneshot::channel();
-        self.more = Some((batches, end));
+        self.more = Some(More { batches, end });
         let answer = self.answer.take().ok_or_else(gone)?;
         let columns = std::mem::take(&mut self.columns);
         answer
@@ -268,7 +271,7 @@ impl Output {
                     rest: Rest::Ended(result),
                 });
             }
-            (None, Some((_, end))) => drop(end.send(result)),
+            (None, Some(more)) => drop(more.end.send(result)),
             (None, None) => {}
         }
     }

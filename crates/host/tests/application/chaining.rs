@@ -92,7 +92,7 @@ async fn op2_a_trap_behind_a_chain_is_an_answer_to_the_caller() {
 fn nested(depth: usize) -> String {
     let mut path = "/health".to_owned();
     for _ in 0..depth {
-        path = format!("/fetch?http://back.spin.internal{}", path);
+        path = format!("/fetch?http://back.spin.internal{path}");
     }
     format!("/front{path}")
 }

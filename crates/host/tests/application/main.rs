@@ -11,4 +11,5 @@ mod key_value;
 mod loading;
 mod outbound;
 mod sqlite;
+mod sqlite_writers;
 mod support;

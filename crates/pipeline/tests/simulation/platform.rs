@@ -300,7 +300,7 @@ async fn callback(
     let attempt = (sim.random(10) > 0).then_some(job.attempt);
     sim.callbacks.set(sim.callbacks.get() + 1);
     match pipeline.take_report(row, attempt, report).await.unwrap() {
-        Reported::Settle(row) => pipeline.settle(row).await.unwrap(),
+        Reported::Settle(row) => pipeline.settle(*row).await.unwrap(),
         Reported::Done { slot_freed: true } => drop(pipeline.dispatch().await.unwrap()),
         Reported::Done { slot_freed: false } | Reported::Repeated | Reported::Refused(_) => {}
     }
