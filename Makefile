@@ -11,7 +11,7 @@ CARGO_NATIVE := cargo build --release --locked
 CARGO_WASM := cargo build --profile component --target wasm32-wasip2 --locked $(addprefix -p ,$(COMPONENTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components up demo test test-npm test-spin check bench bench-rooms clean
+.PHONY: help setup build components up demo test test-npm check bench clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,9 +40,6 @@ test: build ## Run all tests: unit, end to end, and the npm client
 test-npm: build ## Run the tests with the unmodified npm client
 	@cd tests/npm && npm ci --silent --no-audit --no-fund
 	cd tests/npm && node --test
-
-test-spin: build ## Run the end-to-end tests under Spin (SPIN=/path/to/spin)
-	@scripts/test-spin.sh
 
 check: setup ## Check formatting, lints and the rules of the layout
 	cargo fmt --all --check
