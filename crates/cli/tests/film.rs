@@ -173,7 +173,7 @@ async fn wf2_running_again_asks_only_for_what_failed() {
     }
 
     let ended = set.film(&[]).await;
-    ended.expect(0, &["5 of 5 nodes are finished", "Film:"]);
+    ended.expect(0, &["5 of 5 nodes are finished", "made in an earlier run"]);
     assert_eq!(
         set.made("story", "film"),
         1,

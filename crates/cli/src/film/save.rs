@@ -48,12 +48,15 @@ pub fn save(path: &Path, bytes: &[u8]) -> Outcome {
 pub fn conclude(report: &Report, out: &Path, again: &str, secret: Option<&[u8]>) -> Outcome {
     let film = report.nodes.last();
     if let Some((film, file)) = film.and_then(|film| Some((film, film.file.as_ref()?))) {
+        let made = match report.nodes.iter().any(|node| node.waited_ms.is_some()) {
+            true => duration::show(Duration::from_millis(report.elapsed_ms)),
+            false => "an earlier run".into(),
+        };
         println!(
-            "Film:    {} ({:.1} s, {}), made in {}",
+            "Film:    {} ({:.1} s, {}), made in {made}",
             out.join(&file.path).display(),
             report.story.duration_s,
             report::size(file.bytes),
-            duration::show(Duration::from_millis(report.elapsed_ms)),
         );
         println!(
             "Address: {}",
