@@ -32,6 +32,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Failure, Outcome};
 
+/// A request into a component makes some hundred small allocations: the system's allocator takes a
+/// seventh of such a request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Where a stack serves when it is not told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8788";
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8788";

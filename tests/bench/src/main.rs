@@ -29,6 +29,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use report::Report;
 
+/// The same allocator as in `clash`, so that the bare server is not slower for want of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measure the stack, beside baselines in the same run
 #[derive(Debug, Parser)]
 struct Args {

@@ -11,7 +11,9 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use super::BUSY_TIMEOUT;
@@ -59,6 +61,8 @@ struct Traces {
     counts: AtomicBool,
     /// The statement prepared last must be looked at again when it is next prepared.
     noted: AtomicBool,
+    /// Not a trace: whether a long statement is to be interrupted.
+    interrupt: AtomicBool,
 }
 
 impl Traces {
@@ -106,10 +110,23 @@ fn is_kept_in_the_file(pragma: &str, value: &str) -> bool {
             .any(|mode| value.eq_ignore_ascii_case(mode))
 }
 
+/// How long a statement may take and wait for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// As long as Spin lets it.
+    Whole,
+    /// It does not wait at all, and a reader ends after `IMPATIENT_STEPS`.
+    None,
+}
+
+/// Steps of SQLite's machine after which an impatient reader is interrupted: about a millisecond.
+const IMPATIENT_STEPS: i32 = 50_000;
+
 /// A connection, and what it needs to pass for a new one.
 #[derive(Debug)]
 pub(super) struct Warm {
     connection: rusqlite::Connection,
+    patience: Cell<Patience>,
     traces: Arc<Traces>,
     /// The settings as they were at first; none for a database in memory, which is not kept.
     settings: Option<[i64; SETTINGS.len()]>,
@@ -128,6 +145,8 @@ impl Warm {
         };
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        // Without this, SQLite may plan a kept statement anew for each value that is bound to it.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let settings = if in_file {
             read_settings(&connection).ok()
         } else {
@@ -138,8 +157,12 @@ impl Warm {
         connection.authorizer(Some(move |context: AuthContext<'_>| {
             authorizer.authorize(&context)
         }));
+        let interrupt = Arc::clone(&traces);
+        let end = move || interrupt.interrupt.load(Relaxed);
+        connection.progress_handler(IMPATIENT_STEPS, Some(end));
         Ok(Self {
             connection,
+            patience: Cell::new(Patience::Whole),
             traces,
             settings,
             used_before: false,
@@ -157,6 +180,24 @@ impl Warm {
         self.traces.noted.store(false, Relaxed);
         let statement = self.connection.prepare_cached(sql)?;
         Ok((statement, self.traces.noted.load(Relaxed)))
+    }
+
+    /// From now on statements wait for locks so long.
+    pub(super) fn set_patience(&self, patience: Patience) {
+        if self.patience.replace(patience) != patience {
+            // Neither can fail: they only note a number.
+            let _ = self.connection.busy_timeout(match patience {
+                Patience::Whole => BUSY_TIMEOUT,
+                Patience::None => Duration::ZERO,
+            });
+        }
+    }
+
+    /// Whether the statement that runs next is interrupted if it turns out to be long. One that
+    /// changes something must not be: that would roll its transaction back.
+    pub(super) fn note_read_only(&self, read_only: bool) {
+        let interrupt = read_only && self.patience.get() == Patience::None;
+        self.traces.interrupt.store(interrupt, Relaxed);
     }
 
     /// Whether the statement prepared last asks for a count that an earlier guest has left.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection::Warm;
+use super::pace::{Pace, Paces};
 use super::{BUSY_TIMEOUT, Error, LOCKED};
 use crate::manifest::SqliteDatabase;
 
@@ -27,6 +28,7 @@ pub(crate) struct Database {
     /// How often the right to write was given.
     turns: AtomicU64,
     warm: Mutex<Vec<Warm>>,
+    paces: Paces,
 }
 
 impl Database {
@@ -43,6 +45,7 @@ impl Database {
             writer: Arc::new(Semaphore::new(1)),
             turns: AtomicU64::new(0),
             warm: Mutex::default(),
+            paces: Paces::default(),
         }))
     }
 
@@ -91,15 +94,26 @@ impl Database {
 
     /// A connection that behaves as a new one.
     pub(super) fn connect(&self) -> Result<Warm, rusqlite::Error> {
-        let warm = self
-            .warm
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        match warm {
+        match self.kept() {
             Some(warm) => Ok(warm),
             None => Warm::open(self.path().map(PathBuf::from)),
         }
+    }
+
+    /// Such a connection, if one was kept.
+    pub(super) fn kept(&self) -> Option<Warm> {
+        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        warm.pop()
+    }
+
+    /// How long a statement has taken so far.
+    pub(super) fn pace(&self, sql: &str) -> Pace {
+        self.paces.of(sql)
+    }
+
+    /// A statement has taken so long.
+    pub(super) fn note_pace(&self, sql: &str, time: Duration) {
+        self.paces.note(sql, time);
     }
 
     /// Keeps a connection for the next `open`, if it can still pass for a new one.

@@ -12,7 +12,8 @@ use wasmtime::component::{
 };
 
 use super::classify::{Access, access};
-use super::statement::{Answer, Rest, Session, run, size};
+use super::output::{Answer, Rest};
+use super::statement::{Session, run, size};
 use super::{Error, MAX_RESULT_BYTES, RowResult, Value, io_error};
 use crate::bindings::sqlite as wit;
 use crate::guest::{GuestData, GuestState};
@@ -182,11 +183,7 @@ impl<T: Send + 'static> wit::HostConnectionWithStore<T> for GuestData {
         // As in Spin, a statement's error is told at the end of its result, not here.
         let answer = match connection.execute(statement, parameters).await {
             Ok(answer) => answer,
-            Err(error) => Answer {
-                columns: Vec::new(),
-                rows: Vec::new(),
-                rest: Rest::Ended(Err(error)),
-            },
+            Err(error) => Answer::failed(error),
         };
         let (batches, ended) = match answer.rest {
             Rest::Ended(result) => (None, Ended::Already(result)),

@@ -1,14 +1,16 @@
 //! `spin:sqlite`: databases in files of this machine.
 //!
-//! A connection runs one statement at a time on a blocking thread. Two things are better than in
-//! a plain implementation without being different to a guest: connections are kept warm behind
-//! `open` (`connection`), and write transactions queue fairly for each file instead of racing for
-//! SQLite's lock (`database`).
+//! A connection runs one statement at a time. Three things are better than in a plain
+//! implementation without being different to a guest: connections are kept warm behind `open`
+//! (`connection`), write transactions queue fairly for each file instead of racing for SQLite's
+//! lock (`database`), and statements that are quick need no thread of their own (`statement`).
 
 mod classify;
 mod connection;
 mod database;
 mod host;
+mod output;
+mod pace;
 mod statement;
 
 pub(crate) use crate::bindings::sqlite::{Error, RowResult, Value};

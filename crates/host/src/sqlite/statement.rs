@@ -1,22 +1,25 @@
-//! Running one statement on a blocking thread, and passing its rows on.
+//! Running one statement, and passing its rows on.
+//!
+//! A statement that has been quick so far runs where it is asked for; every other runs on a
+//! blocking thread. The way there and back costs more than most statements. What turns out to be
+//! slow, large or locked after all is begun again on a blocking thread, if it is one that changes
+//! nothing before it ends.
 
-use rusqlite::types::{Value as SqlValue, ValueRef};
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc, oneshot};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rusqlite::ErrorCode;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
 
 use super::classify::Access;
-use super::connection::Warm;
+use super::connection::{Patience, Warm};
 use super::database::Database;
+use super::output::{Answer, Handed, Kept, Output, Refused};
 use super::{Error, MAX_RESULT_BYTES, RowResult, Value, io_error};
-use std::sync::Arc;
 
-/// Rows that are handed over at once: most results are smaller and need one message.
-const BATCH_ROWS: usize = 64;
-
-/// Bytes after which rows are handed over, so that large values are not piled up.
-const BATCH_BYTES: usize = 64 << 10;
-
-/// Batches that wait for a slow reader before the statement waits too.
-const BATCHES: usize = 4;
+/// Parameters larger than this are copied by SQLite for longer than the way to a thread takes.
+const QUICK_PARAMETER_BYTES: usize = 64 << 10;
 
 /// What belongs to one open connection. Whoever holds its lock runs a statement.
 #[derive(Debug)]
@@ -56,43 +59,48 @@ impl Session {
         };
         Ok(self.warm.insert(warm))
     }
+
+    /// Whether a connection is at hand, so that none needs to be opened.
+    fn is_warm(&mut self) -> bool {
+        if self.warm.is_none() {
+            self.warm = self.database.kept();
+        }
+        self.warm.is_some()
+    }
+
+    /// Lets the next writer in when the transaction has ended.
+    fn free_permit(&mut self) {
+        if !self.warm.as_ref().is_some_and(Warm::in_transaction) {
+            self.permit = None;
+        }
+    }
 }
 
-/// The beginning of a result: everything, when it is small.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub columns: Vec<String>,
-    pub rows: Vec<RowResult>,
-    pub rest: Rest,
-}
-
-/// What follows the beginning of a result.
-#[derive(Debug)]
-pub(super) enum Rest {
-    /// Nothing; this is how the statement ended.
-    Ended(Result<(), Error>),
-    /// More rows, then how the statement ended.
-    Streaming(
-        mpsc::Receiver<Vec<RowResult>>,
-        oneshot::Receiver<Result<(), Error>>,
-    ),
-}
-
-/// Runs a statement on a blocking thread and returns the beginning of its result.
+/// Runs a statement and returns the beginning of its result.
 pub(super) async fn run(
-    session: OwnedMutexGuard<Session>,
+    mut session: OwnedMutexGuard<Session>,
     sql: String,
     access: Access,
     parameters: Vec<Value>,
 ) -> Result<Answer, Error> {
+    let pace = session.database.pace(&sql);
+    if pace.is_quick() && is_small(&parameters) && session.is_warm() {
+        let began = Instant::now();
+        let done = run_here(&mut session, &sql, access, &parameters);
+        session.database.note_pace(&sql, began.elapsed());
+        if let Some(answer) = done {
+            return Ok(answer);
+        }
+    }
     let (sender, receiver) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         let mut session = session;
-        let mut output = Output::new(sender);
-        let result = execute(&mut session, &sql, access, parameters, &mut output);
-        if !session.warm.as_ref().is_some_and(Warm::in_transaction) {
-            session.permit = None;
-        }
+        let mut output = Handed::new(sender);
+        let began = Instant::now();
+        let result = execute(&mut session, &sql, access, &parameters, &mut output)
+            .map_err(Failure::into_error);
+        session.database.note_pace(&sql, began.elapsed());
+        session.free_permit();
         drop(session);
         output.finish(result);
     });
@@ -101,22 +109,76 @@ pub(super) async fn run(
         .map_err(|_| Error::Io("the statement was abandoned".into()))
 }
 
+fn is_small(parameters: &[Value]) -> bool {
+    parameters.iter().map(size).sum::<usize>() <= QUICK_PARAMETER_BYTES
+}
+
+/// Runs a statement on this thread. `None` means that it is to be run again on a blocking one.
+fn run_here(
+    session: &mut Session,
+    sql: &str,
+    access: Access,
+    parameters: &[Value],
+) -> Option<Answer> {
+    let warm = session.warm().ok()?;
+    let in_transaction = warm.in_transaction();
+    warm.set_patience(Patience::None);
+    let mut output = Kept::default();
+    let result = execute(session, sql, access, parameters, &mut output);
+    let warm = session.warm().ok()?;
+    warm.set_patience(Patience::Whole);
+    match result {
+        // SQLite has undone what the statement had done so far, and no more than that.
+        Err(Failure::Impatient(_)) if warm.in_transaction() == in_transaction => None,
+        result => {
+            session.free_permit();
+            Some(output.finish(result.map_err(Failure::into_error)))
+        }
+    }
+}
+
+/// Why a statement failed.
+enum Failure {
+    /// It had to wait, or took too long.
+    Impatient(Error),
+    Other(Error),
+}
+
+impl Failure {
+    fn into_error(self) -> Error {
+        match self {
+            Self::Impatient(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::OperationInterrupted) => {
+                Self::Impatient(io_error(error))
+            }
+            _ => Self::Other(io_error(error)),
+        }
+    }
+}
+
 fn execute(
     session: &mut Session,
     sql: &str,
     access: Access,
-    parameters: Vec<Value>,
-    output: &mut Output,
-) -> Result<(), Error> {
-    let warm = session.warm().map_err(io_error)?;
-    let (statement, discard) = warm.prepare(sql).map_err(io_error)?;
+    parameters: &[Value],
+    output: &mut impl Output,
+) -> Result<(), Failure> {
+    let warm = session.warm()?;
+    let (statement, discard) = warm.prepare(sql)?;
     if !warm.is_stale() {
         return finish(warm, statement, discard, access, parameters, output);
     }
     statement.discard();
     let path = session.database.path().map(Into::into);
-    let warm = session.warm.insert(Warm::open(path).map_err(io_error)?);
-    let (statement, discard) = warm.prepare(sql).map_err(io_error)?;
+    let warm = session.warm.insert(Warm::open(path)?);
+    let (statement, discard) = warm.prepare(sql)?;
     finish(warm, statement, discard, access, parameters, output)
 }
 
@@ -125,18 +187,17 @@ fn finish(
     mut statement: rusqlite::CachedStatement<'_>,
     discard: bool,
     access: Access,
-    parameters: Vec<Value>,
-    output: &mut Output,
-) -> Result<(), Error> {
+    parameters: &[Value],
+    output: &mut impl Output,
+) -> Result<(), Failure> {
     if access == Access::Change {
         warm.note_change();
     }
-    output.columns = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns = statement.column_names();
+    output.columns(columns.into_iter().map(str::to_owned).collect());
+    warm.note_read_only(statement.readonly());
     let result = step(&mut statement, parameters, output);
+    warm.note_read_only(false);
     if discard {
         statement.discard();
     }
@@ -145,38 +206,43 @@ fn finish(
 
 fn step(
     statement: &mut rusqlite::Statement<'_>,
-    parameters: Vec<Value>,
-    output: &mut Output,
-) -> Result<(), Error> {
+    parameters: &[Value],
+    output: &mut impl Output,
+) -> Result<(), Failure> {
     let width = statement.column_count();
-    let parameters = rusqlite::params_from_iter(parameters.into_iter().map(to_sql));
-    let mut rows = statement.query(parameters).map_err(io_error)?;
-    while let Some(row) = rows.next().map_err(io_error)? {
+    let read_only = statement.readonly();
+    let parameters = rusqlite::params_from_iter(parameters.iter().map(to_sql));
+    let mut rows = statement.query(parameters)?;
+    while let Some(row) = rows.next()? {
         let mut values = Vec::with_capacity(width);
         let mut bytes = 0;
         for column in 0..width {
-            let value = from_sql(row.get_ref(column).map_err(io_error)?)?;
+            let value = from_sql(row.get_ref(column)?).map_err(Failure::Other)?;
             bytes += size(&value);
             values.push(value);
         }
         if bytes > MAX_RESULT_BYTES {
-            return Err(Error::Io(format!(
-                "query result exceeds limit of {MAX_RESULT_BYTES} bytes"
-            )));
+            let message = format!("query result exceeds limit of {MAX_RESULT_BYTES} bytes");
+            return Err(Failure::Other(Error::Io(message)));
         }
-        output.push(RowResult { values }, bytes)?;
+        output
+            .push(RowResult { values }, bytes, read_only)
+            .map_err(|refused| match refused {
+                Refused::TooLarge => Failure::Impatient(io_error("the result is large")),
+                Refused::Gone => Failure::Other(io_error("row send error")),
+            })?;
     }
     Ok(())
 }
 
-fn to_sql(value: Value) -> SqlValue {
-    match value {
-        Value::Integer(integer) => SqlValue::Integer(integer),
-        Value::Real(real) => SqlValue::Real(real),
-        Value::Text(text) => SqlValue::Text(text),
-        Value::Blob(blob) => SqlValue::Blob(blob),
-        Value::Null => SqlValue::Null,
-    }
+fn to_sql(value: &Value) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match value {
+        Value::Integer(integer) => ValueRef::Integer(*integer),
+        Value::Real(real) => ValueRef::Real(*real),
+        Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        Value::Blob(blob) => ValueRef::Blob(blob),
+        Value::Null => ValueRef::Null,
+    })
 }
 
 fn from_sql(value: ValueRef<'_>) -> Result<Value, Error> {
@@ -199,80 +265,4 @@ pub(super) fn size(value: &Value) -> usize {
             Value::Blob(blob) => blob.len(),
             Value::Integer(_) | Value::Real(_) | Value::Null => 0,
         }
-}
-
-/// Collects rows and hands them over: the first batch with the answer, the rest through a channel.
-struct Output {
-    columns: Vec<String>,
-    rows: Vec<RowResult>,
-    bytes: usize,
-    answer: Option<oneshot::Sender<Answer>>,
-    more: Option<More>,
-}
-
-/// Where the rows after the first batch go, and how they ended.
-struct More {
-    batches: mpsc::Sender<Vec<RowResult>>,
-    end: oneshot::Sender<Result<(), Error>>,
-}
-
-impl Output {
-    fn new(answer: oneshot::Sender<Answer>) -> Self {
-        Self {
-            columns: Vec::new(),
-            rows: Vec::new(),
-            bytes: 0,
-            answer: Some(answer),
-            more: None,
-        }
-    }
-
-    fn push(&mut self, row: RowResult, bytes: usize) -> Result<(), Error> {
-        self.rows.push(row);
-        self.bytes += bytes;
-        if self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
-            self.hand_over()?;
-        }
-        Ok(())
-    }
-
-    fn hand_over(&mut self) -> Result<(), Error> {
-        let gone = || Error::Io("row send error".into());
-        self.bytes = 0;
-        let rows = std::mem::take(&mut self.rows);
-        if let Some(more) = &self.more {
-            return more.batches.blocking_send(rows).map_err(|_| gone());
-        }
-        let (batches, receiver) = mpsc::channel(BATCHES);
-        let (end, ended) = oneshot::channel();
-        self.more = Some(More { batches, end });
-        let answer = self.answer.take().ok_or_else(gone)?;
-        let columns = std::mem::take(&mut self.columns);
-        answer
-            .send(Answer {
-                columns,
-                rows,
-                rest: Rest::Streaming(receiver, ended),
-            })
-            .map_err(|_| gone())
-    }
-
-    fn finish(mut self, result: Result<(), Error>) {
-        if self.more.is_some() && !self.rows.is_empty() {
-            // A reader that is gone does not want to know.
-            let _ = self.hand_over();
-        }
-        match (self.answer.take(), self.more.take()) {
-            (Some(answer), _) => {
-                let (columns, rows) = (self.columns, self.rows);
-                let _ = answer.send(Answer {
-                    columns,
-                    rows,
-                    rest: Rest::Ended(result),
-                });
-            }
-            (None, Some(more)) => drop(more.end.send(result)),
-            (None, None) => {}
-        }
-    }
 }
