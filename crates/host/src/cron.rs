@@ -40,7 +40,7 @@ enum Failure {
 pub(crate) fn schedule(expression: &str) -> Result<Schedule, String> {
     Schedule::from_str(expression).map_err(|error| {
         format!(
-            "`cron-expression` \"{expression}\": {error}; write seconds, minutes, hours, day of month, month, day of week, year, for example \"0/5 * * * * * *\""
+            "\"{expression}\" is no schedule ({error}); write seconds, minutes, hours, day of month, month, day of week, and a year if need be, for example \"*/5 * * * * *\" for every five seconds"
         )
     })
 }
@@ -51,7 +51,7 @@ pub(crate) fn check(pre: &InstancePre<GuestState>) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "it has a cron trigger, but does not export `{EXPORT}` of `spin:cron@3.0.0`"
+            "it has a cron trigger, but does not export `{EXPORT}`, as `spin:cron@3.0.0` and `fermyon:spin-cron@2.0.0` describe it"
         ))
     }
 }
@@ -126,7 +126,7 @@ mod tests {
         }
         for expression in ["", "* * * * *", "61 * * * * * *", "often"] {
             let message = schedule(expression).expect_err(expression);
-            assert!(message.contains("cron-expression"), "{message}");
+            assert!(message.contains("seconds, minutes"), "{message}");
         }
     }
 }

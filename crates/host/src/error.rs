@@ -23,8 +23,13 @@ pub enum LoadError {
     #[error("{0}")]
     Variable(String),
     /// One component cannot be used.
-    #[error("component `{component}`: {message}")]
-    Component { component: String, message: String },
+    #[error("{}: component `{component}`: {message}", path.display())]
+    Component {
+        /// The manifest that lists the component.
+        path: PathBuf,
+        component: String,
+        message: String,
+    },
     /// A statement that should run at the start failed.
     #[error("SQLite statement `{statement}` failed: {message}")]
     Statement { statement: String, message: String },
@@ -49,8 +54,9 @@ impl LoadError {
         }
     }
 
-    pub(crate) fn component(component: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn component(path: &Path, component: &str, message: impl Into<String>) -> Self {
         Self::Component {
+            path: path.to_owned(),
             component: component.to_owned(),
             message: message.into(),
         }

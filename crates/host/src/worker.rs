@@ -20,6 +20,9 @@ use crate::options::Limits;
 /// Longer than anything lives; stands for "no timeout".
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// How the handler reports a worker that was dropped before it ended, whatever the reason.
+const DROPPED_UNFINISHED: &str = "worker panicked";
+
 /// Makes instances of one component.
 pub(crate) struct Workers {
     engine: Engine,
@@ -131,11 +134,22 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: Store<GuestState>, result: Result<(), wasmtime::Error>) {
-        if let Err(error) = result {
-            tracing::error!(
+        match result {
+            Ok(()) => {}
+            // Without a panic under way it was dropped together with its runtime, which is how
+            // the process ends for an instance that is idle or busy with work nobody waits for.
+            Err(error)
+                if !std::thread::panicking() && error.to_string() == DROPPED_UNFINISHED =>
+            {
+                tracing::debug!(
+                    "component `{}`: an instance ended with the process",
+                    self.component
+                );
+            }
+            Err(error) => tracing::error!(
                 "component `{}`: an instance failed: {error:?}",
                 self.component
-            );
+            ),
         }
         drop(store);
     }

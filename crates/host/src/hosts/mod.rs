@@ -15,6 +15,11 @@ pub(crate) fn chained_component(host: &str) -> Option<&str> {
     host.strip_suffix(CHAINING_SUFFIX)
 }
 
+/// Says what is wrong with an entry that has no variables in it.
+pub(crate) fn check(entry: &str) -> Result<(), String> {
+    Entry::parse(entry).map(drop)
+}
+
 /// What a component may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AllowedHosts(Result<Vec<Entry>, String>);

@@ -30,6 +30,7 @@ pub(super) async fn compile_all(
     let mut tasks = JoinSet::new();
     for (source, id) in sources {
         let (engine, cache, done) = (engine.clone(), cache.clone(), Arc::clone(&done));
+        let path = options.manifest.clone();
         let progress = options.progress.clone();
         let build = manifest
             .components
@@ -37,7 +38,7 @@ pub(super) async fn compile_all(
             .and_then(|component| component.build.clone());
         tasks.spawn_blocking(move || {
             let wasm = std::fs::read(&source)
-                .map_err(|error| missing(&id, &source, build.as_deref(), &error))?;
+                .map_err(|error| missing(&path, &id, &source, build.as_deref(), &error))?;
             let component = match cache.load(&engine, &wasm) {
                 Some(component) => component,
                 None => {
@@ -45,10 +46,7 @@ pub(super) async fn compile_all(
                         progress(Progress::Compiling { component: &id });
                     }
                     cache.compile(&engine, &wasm).map_err(|error| {
-                        LoadError::component(
-                            &id,
-                            format!("{} is no usable component: {error:#}", source.display()),
-                        )
+                        LoadError::component(&path, &id, unusable(&source, &wasm, &error))
                     })?
                 }
             };
@@ -72,10 +70,38 @@ pub(super) async fn compile_all(
     Ok(compiled)
 }
 
-fn missing(id: &str, source: &Path, build: Option<&str>, error: &std::io::Error) -> LoadError {
+fn missing(
+    manifest: &Path,
+    id: &str,
+    source: &Path,
+    build: Option<&str>,
+    error: &std::io::Error,
+) -> LoadError {
     let remedy = match build {
-        Some(command) => format!("; build it with: {command}"),
-        None => String::new(),
+        Some(command) => format!("build it with: {command}"),
+        None => format!("correct the path, or say how to build it in [component.{id}.build]"),
     };
-    LoadError::component(id, format!("{}: {error}{remedy}", source.display()))
+    LoadError::component(
+        manifest,
+        id,
+        format!("`source` names {}: {error}; {remedy}", source.display()),
+    )
+}
+
+/// The first bytes of every WebAssembly file, and the version that follows in a plain module.
+const WASM: &[u8] = b"\0asm";
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+fn unusable(source: &Path, wasm: &[u8], error: &wasmtime::Error) -> String {
+    let remedy = if wasm.starts_with(MODULE) {
+        "it is a plain module: build it for wasm32-wasip2, which makes components".to_owned()
+    } else if wasm.starts_with(WASM) {
+        format!("build it again, with a Spin SDK of version 7 or older: {error:#}")
+    } else {
+        "it is not WebAssembly: name the file that the build command writes".to_owned()
+    };
+    format!(
+        "`source` names {}, which is no usable component; {remedy}",
+        source.display()
+    )
 }

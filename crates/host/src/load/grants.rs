@@ -25,7 +25,7 @@ impl Parts<'_> {
     /// What one component is granted.
     pub(super) fn grants(&self, id: &str) -> Result<Grants, LoadError> {
         let (options, refuse) = (self.options, |reason: String| {
-            LoadError::component(id, reason)
+            LoadError::component(&self.options.manifest, id, reason)
         });
         let component: &manifest::Component = self
             .manifest

@@ -1,7 +1,7 @@
 //! Joining components with what they import.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -22,6 +22,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn link(
         engine: &Engine,
+        path: &Path,
         manifest: &Manifest,
         compiled: &HashMap<PathBuf, Component>,
     ) -> Result<Self, LoadError> {
@@ -30,9 +31,10 @@ impl Plan {
                 .components
                 .get(id)
                 .and_then(|component| compiled.get(&component.source))
-                .ok_or_else(|| LoadError::component(id, "it was not compiled"))?;
+                .ok_or_else(|| LoadError::component(path, id, "it was not compiled"))?;
             linker.instantiate_pre(component).map_err(|error| {
                 LoadError::component(
+                    path,
                     id,
                     format!("it imports what this host does not have: {error:#}"),
                 )
@@ -47,21 +49,16 @@ impl Plan {
             .collect();
         for id in ids {
             let proxy = worker::proxy(&instance(&linker, id)?)
-                .map_err(|reason| LoadError::component(id, reason))?;
+                .map_err(|reason| LoadError::component(path, id, reason))?;
             http.insert(id.clone(), proxy);
         }
         let linker = engine::scheduled_linker(engine).map_err(engine_error)?;
         let mut cron = Vec::new();
         for trigger in &manifest.cron {
             let id = &trigger.component;
-            let refuse = |reason| LoadError::component(id, reason);
             let pre = instance(&linker, id)?;
-            cron::check(&pre).map_err(refuse)?;
-            cron.push((
-                id.clone(),
-                pre,
-                cron::schedule(&trigger.expression).map_err(refuse)?,
-            ));
+            cron::check(&pre).map_err(|reason| LoadError::component(path, id, reason))?;
+            cron.push((id.clone(), pre, trigger.schedule.clone()));
         }
         Ok(Self { http, cron })
     }

@@ -41,14 +41,7 @@ pub(crate) async fn load(options: Options) -> Result<Arc<Application>, LoadError
     let stores = Stores::open(&manifest, &config, &options)?;
     stores.run_statements(&options.sqlite_statements)?;
 
-    let engine = engine::engine(options.limits.instances).map_err(engine_error)?;
-    let cache_dir = options
-        .cache_dir
-        .clone()
-        .unwrap_or_else(|| options.state_dir.join("compiled"));
-    let compiled = compile_all(&engine, Cache::open(cache_dir)?, &manifest, &options).await?;
-    let plan = Plan::link(&engine, &manifest, &compiled)?;
-    let clock = Clock::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
+    // Before the slow part, so that mistakes are told at once.
     let parts = Parts {
         manifest: &manifest,
         options: &options,
@@ -60,6 +53,15 @@ pub(crate) async fn load(options: Options) -> Result<Arc<Application>, LoadError
         .keys()
         .map(|id| Ok((id.clone(), Arc::new(parts.grants(id)?))))
         .collect::<Result<BTreeMap<_, _>, LoadError>>()?;
+
+    let engine = engine::engine(options.limits.instances).map_err(engine_error)?;
+    let cache_dir = options
+        .cache_dir
+        .clone()
+        .unwrap_or_else(|| options.state_dir.join("compiled"));
+    let compiled = compile_all(&engine, Cache::open(cache_dir)?, &manifest, &options).await?;
+    let plan = Plan::link(&engine, &options.manifest, &manifest, &compiled)?;
+    let clock = Clock::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
     let client = outbound::client();
     Ok(Arc::new_cyclic(|application| {
         let contexts = Contexts {

@@ -2,6 +2,7 @@
 //!
 //! `schema` is what the file may say, word for word; this module is what the host makes of it.
 
+mod checks;
 mod runtime;
 mod schema;
 
@@ -12,7 +13,6 @@ pub(crate) use runtime::{RuntimeConfig, SqliteDatabase};
 pub(crate) use schema::{FilesMount, Variable};
 
 use crate::error::LoadError;
-use crate::variables::check_name;
 use schema::{Build, Commands, ComponentReference, Document, Source};
 
 /// A checked manifest.
@@ -51,7 +51,7 @@ pub(crate) struct HttpTrigger {
 #[derive(Debug)]
 pub(crate) struct CronTrigger {
     pub component: String,
-    pub expression: String,
+    pub schedule: ::cron::Schedule,
 }
 
 impl Manifest {
@@ -114,17 +114,11 @@ impl Builder<'_> {
                 "`application.trigger.{kind}`: settings for all triggers are not supported; remove them"
             ));
         }
-        for (name, variable) in &document.variables {
-            check_name(name).map_err(|reason| format!("`variables.{name}`: {reason}"))?;
-            if variable.required == variable.default.is_some() {
-                return Err(format!(
-                    "`variables.{name}`: give it either `default = \"…\"` or `required = true`"
-                ));
-            }
-        }
+        checks::variables(&document.variables)?;
         for (id, component) in document.component {
             self.add(id, component)?;
         }
+        checks::triggers(&document.trigger)?;
         let mut http = Vec::new();
         for (index, trigger) in document.trigger.http.into_iter().enumerate() {
             let place = format!("trigger.http[{index}]");
@@ -144,19 +138,21 @@ impl Builder<'_> {
         for (index, trigger) in document.trigger.cron.into_iter().enumerate() {
             let place = format!("trigger.cron[{index}]");
             let component = self.reference(&place, "cron", index, trigger.component)?;
+            let schedule = crate::cron::schedule(&trigger.cron_expression)
+                .map_err(|reason| format!("`{place}.cron_expression`: {reason}"))?;
             cron.push(CronTrigger {
                 component,
-                expression: trigger.cron_expression,
+                schedule,
             });
         }
         for (id, component) in &self.components {
-            for (name, template) in &component.variables {
-                check_name(name)
-                    .map_err(|reason| format!("`component.{id}.variables.{name}`: {reason}"))?;
-                crate::variables::Template::parse(template)
-                    .and_then(|template| template.check(&document.variables))
-                    .map_err(|reason| format!("`component.{id}.variables.{name}`: {reason}"))?;
-            }
+            checks::component(id, component, &document.variables)?;
+        }
+        if http.is_empty() && cron.is_empty() {
+            return Err(
+                "no component is ever called: add a [[trigger.http]] with `route` and `component`"
+                    .into(),
+            );
         }
         Ok(Manifest {
             name: document.application.name,

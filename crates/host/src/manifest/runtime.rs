@@ -1,6 +1,7 @@
 //! The runtime configuration: which database or store is behind which label.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -20,6 +21,9 @@ pub(crate) struct RuntimeConfig {
     pub sqlite: BTreeMap<String, SqliteDatabase>,
     pub key_value: BTreeMap<String, SqliteDatabase>,
 }
+
+/// The first bytes of every SQLite file that is not empty.
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// The label that exists without configuration.
 const DEFAULT_LABEL: &str = "default";
@@ -53,24 +57,56 @@ impl RuntimeConfig {
             None => Self::default(),
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(|source| {
-                    LoadError::io(path, "the runtime configuration cannot be read", source)
+                    LoadError::io(
+                        path,
+                        "the runtime configuration cannot be read; name another file, or none",
+                        source,
+                    )
                 })?;
-                Self::parse(&text).map_err(|message| LoadError::RuntimeConfig {
-                    path: path.to_owned(),
-                    message,
-                })?
+                Self::parse(&text)
+                    .and_then(|config| config.check_files().map(|()| config))
+                    .map_err(|message| LoadError::RuntimeConfig {
+                        path: path.to_owned(),
+                        message,
+                    })?
             }
         };
-        let default = |file: &str| SqliteDatabase::File(state_dir.join(file));
-        config
-            .sqlite
-            .entry(DEFAULT_LABEL.into())
-            .or_insert_with(|| default("sqlite_db.db"));
-        config
-            .key_value
-            .entry(DEFAULT_LABEL.into())
-            .or_insert_with(|| default("sqlite_key_value.db"));
+        for (databases, file) in [
+            (&mut config.sqlite, "sqlite_db.db"),
+            (&mut config.key_value, "sqlite_key_value.db"),
+        ] {
+            if !databases.contains_key(DEFAULT_LABEL) {
+                let file = state_dir.join(file);
+                check_file(&file).map_err(|reason| {
+                    LoadError::io(
+                        &file,
+                        "this database of the state directory cannot be used",
+                        std::io::Error::other(reason),
+                    )
+                })?;
+                databases.insert(DEFAULT_LABEL.into(), SqliteDatabase::File(file));
+            }
+        }
         Ok(config)
+    }
+
+    /// Looks at each file that is there already, so that a wrong path is told now and not to the
+    /// first request.
+    fn check_files(&self) -> Result<(), String> {
+        let sections = [
+            ("sqlite_database", &self.sqlite),
+            ("key_value_store", &self.key_value),
+        ];
+        for (section, databases) in sections {
+            for (label, database) in databases {
+                if let SqliteDatabase::File(path) = database {
+                    check_file(path).map_err(|reason| {
+                        format!("`{section}.{label}.path` = \"{}\": {reason}", path.display())
+                    })?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Parses a configuration. Relative paths start at the working directory, as in Spin.
@@ -103,8 +139,36 @@ impl Backend {
             ));
         }
         Ok(match self.path {
+            Some(path) if path.as_os_str().is_empty() => {
+                return Err(format!(
+                    "`{place}.path` is empty; name a file, or leave `path` out for a database in memory"
+                ));
+            }
             Some(path) => SqliteDatabase::File(path),
             None => SqliteDatabase::Memory,
         })
+    }
+}
+
+/// Says why a file cannot be a database. One that is not there yet will be made.
+fn check_file(path: &Path) -> Result<(), String> {
+    if path.is_dir() {
+        return Err("this is a folder; name a file in it".into());
+    }
+    let mut file = match std::fs::File::options().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(format!(
+                "{error}; give this user the right to read and write it, or name another file"
+            ));
+        }
+    };
+    let mut start = Vec::with_capacity(SQLITE_MAGIC.len());
+    let length = SQLITE_MAGIC.len() as u64;
+    match file.by_ref().take(length).read_to_end(&mut start) {
+        Ok(_) if start.is_empty() || start == SQLITE_MAGIC => Ok(()),
+        Ok(_) => Err("this file is no SQLite database; name another one".into()),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -66,8 +66,8 @@ pub(crate) struct Triggers {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Http {
-    #[serde(default, rename = "id")]
-    pub _id: String,
+    #[serde(default)]
+    pub id: String,
     pub component: ComponentReference,
     pub route: Route,
     #[serde(default, rename = "executor")]
@@ -96,10 +96,11 @@ pub(crate) enum Route {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cron {
-    #[serde(default, rename = "id")]
-    pub _id: String,
+    #[serde(default)]
+    pub id: String,
     pub component: ComponentReference,
-    #[serde(rename = "cron-expression")]
+    // The trigger's own word; the other spelling is what Spin's other keys would suggest.
+    #[serde(alias = "cron-expression")]
     pub cron_expression: String,
 }
 

@@ -27,7 +27,7 @@ fn op2_a_whole_manifest_is_read() {
         component = { source = "inner.wasm" }
         [[trigger.cron]]
         component = "api"
-        cron-expression = "0/5 * * * * * *"
+        cron_expression = "0/5 * * * * * *"
         [component.api]
         source = "api.wasm"
         description = "the interface"
@@ -55,7 +55,10 @@ fn op2_a_whole_manifest_is_read() {
     assert_eq!(manifest.http[0].route.as_deref(), Some("/api/..."));
     assert_eq!(manifest.http[1].route, None);
     assert_eq!(manifest.http[1].component, "inline-http1");
-    assert_eq!(manifest.cron[0].expression, "0/5 * * * * * *");
+    assert_eq!(
+        manifest.cron[0].schedule,
+        crate::cron::schedule("0/5 * * * * * *").unwrap()
+    );
 }
 
 /// What is wrong, and words that the message must hold: the place, and where it helps the remedy.
@@ -100,7 +103,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
     (
         "[[trigger.cron]]\ncomponent = { source = \"a\" }\ncron = \"* * * * * *\"",
-        &["unknown field `cron`", "`cron-expression`"],
+        &["unknown field `cron`", "`cron_expression`"],
     ),
     ("[component.x]", &["missing field `source`"]),
     ("[component.x]\nsource = 1", &["the path of a component"]),
