@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::failure::{Failure, Outcome};
 use crate::state_dir::StateDir;
+use crate::tls::{self, TlsArgs};
 use crate::{credentials, duration, listen, shutdown};
 
 /// How `spin up` is given the application's secret; the edge reads the same.
@@ -24,7 +25,9 @@ that is set. The application must be told where the edge is (variable edge_url).
 
 Example:
   clash up --no-edge --listen 127.0.0.1:3000
-  clash edge --upstream http://127.0.0.1:3000")]
+  clash edge --upstream http://127.0.0.1:3000
+  clash edge --upstream http://127.0.0.1:3000 --listen 0.0.0.0:443 \\
+             --tls-certificate chain.pem --tls-key key.pem")]
 pub struct EdgeArgs {
     /// Where the application is served
     #[arg(long, value_name = "URL")]
@@ -35,6 +38,8 @@ pub struct EdgeArgs {
     /// Tick the application this often, where its platform has no cron trigger: 5s
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     tick: Option<Duration>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// The stack's state directory, which holds the secret
     #[arg(long, default_value = ".clash", value_name = "DIR")]
     state_dir: PathBuf,
@@ -75,14 +80,18 @@ pub async fn run(args: EdgeArgs) -> Outcome {
         Err(_) => state.secret()?,
     };
     let keys = credentials::keys(&secret, &state)?;
+    let tls = args.tls.load()?;
+    let scheme = tls::scheme(tls.as_ref());
     let shutdown = shutdown::on_signal()?;
     let listener = listen::bind(args.listen).await?;
     let address = listen::address_of(&listener)?;
     let mut options = edge::Options::new(Arc::new(EdgeTokens(keys)));
     options.tick = args.tick;
+    listen::fit_open_files(&mut options.limits);
     let upstream = Arc::new(edge::HttpUpstream::new(authority));
-    println!("Serving http://{address}");
-    edge::serve(listener, upstream, options, shutdown)
+    println!("Serving {scheme}://{address}");
+    let entrance = edge::Entrance { listener, tls };
+    edge::serve(vec![entrance], upstream, options, shutdown)
         .await
         .map_err(|error| Failure::failed(format!("the edge stopped: {error}")))
 }

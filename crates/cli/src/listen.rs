@@ -48,6 +48,18 @@ pub fn local_url(address: SocketAddr) -> String {
     format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
+/// Raises the limit of open files, and says so when it is still too low for the limits of the edge.
+pub fn fit_open_files(limits: &mut edge::Limits) {
+    if let edge::OpenFiles::TooFew { allowed, wanted } = edge::raise_open_files(limits) {
+        let (connections, requests) = (limits.connections, limits.requests);
+        tracing::warn!(
+            "the system allows {allowed} open files, so at most {connections} connections and \
+             {requests} requests are served at a time; raise the hard limit to {wanted} for all \
+             (`ulimit -Hn`, LimitNOFILE= of systemd)"
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,6 +22,8 @@ mod listen;
 #[cfg(feature = "stack")]
 mod shutdown;
 #[cfg(feature = "stack")]
+mod tls;
+#[cfg(feature = "stack")]
 mod up;
 
 use std::io::IsTerminal;

@@ -147,3 +147,70 @@ fn op2_help_of_what_serves_names_defaults() {
     run(directory.path(), ["atelier", "--help"])
         .expect(0, &["--register", "by rules and not by a model"]);
 }
+
+#[test]
+fn op2_tls_files_that_cannot_be_used_are_named() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    state_dir(directory.path());
+    let issued = |name: &str| {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("made");
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let (certificate, key) = issued("one");
+    let (_, other_key) = issued("two");
+    for (name, text) in [
+        ("chain.pem", certificate.as_str()),
+        ("key.pem", &key),
+        ("other.pem", &other_key),
+        ("notes.txt", "nothing of the kind"),
+        (
+            "torn.pem",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ),
+    ] {
+        std::fs::write(directory.path().join(name), text).expect("written");
+    }
+    for (certificate, key, told) in [
+        ("gone.pem", "key.pem", "there is no file gone.pem"),
+        ("chain.pem", "gone.pem", "there is no file gone.pem"),
+        ("notes.txt", "key.pem", "notes.txt holds no certificate"),
+        ("chain.pem", "notes.txt", "notes.txt holds no private key"),
+        ("key.pem", "key.pem", "key.pem holds no certificate"),
+        ("chain.pem", "chain.pem", "chain.pem holds no private key"),
+        (
+            "torn.pem",
+            "key.pem",
+            "a certificate in torn.pem is not valid",
+        ),
+        (
+            "chain.pem",
+            "other.pem",
+            "the key in other.pem does not fit the certificate in chain.pem",
+        ),
+        (".clash", "key.pem", ".clash cannot be read"),
+    ] {
+        let ended = run(
+            directory.path(),
+            [
+                "edge",
+                "--upstream",
+                "http://127.0.0.1:1",
+                "--listen",
+                "127.0.0.1:0",
+                "--tls-certificate",
+                certificate,
+                "--tls-key",
+                key,
+            ],
+        );
+        ended.expect(2, &[told, " help: "]);
+    }
+    let alone = [
+        "edge",
+        "--upstream",
+        "http://127.0.0.1:1",
+        "--tls-key",
+        "key.pem",
+    ];
+    run(directory.path(), alone).expect(2, &["--tls-certificate"]);
+}

@@ -153,7 +153,7 @@ async fn main() -> Result<(), Failure> {
     let turns = Arc::clone(&application.turns);
     let shutdown = CancellationToken::new();
     let served = edge::serve(
-        listener,
+        vec![listener.into()],
         Arc::new(application),
         Options::new(Arc::new(Tokens)),
         shutdown.clone(),

@@ -6,24 +6,38 @@
 //! moment, and nothing but open connections is lost.
 
 mod application;
+mod body;
 mod connection;
+mod entrance;
+mod files;
 mod handle;
+mod handshake;
+mod headers;
 mod lane;
 mod options;
+mod peer;
 mod proxy;
+mod pulse;
 mod push;
 mod queue;
 mod quickack;
+mod refusal;
 mod room;
 mod route;
 mod server;
 mod socket;
+mod tls;
+mod transport;
 mod turn;
 mod upstream;
 mod wake;
+mod wire;
 
+pub use entrance::Entrance;
+pub use files::{OpenFiles, raise_open_files};
 pub use options::{Limits, Options, ServiceTokens};
 pub use server::serve;
+pub use tls::{Tls, TlsError};
 pub use upstream::{HttpUpstream, Upstream, UpstreamError};
 
 /// A streamed body, of requests and answers alike.

@@ -20,7 +20,8 @@ pub struct Options {
     /// Turns that may be in flight at once; each room belongs to one lane. One suffices while the
     /// database takes one writer at a time.
     pub lanes: usize,
-    /// What `x-forwarded-proto` says: `https` where a TLS terminator stands in front.
+    /// What `x-forwarded-proto` says of requests to an entrance without TLS: `https` where a TLS
+    /// terminator stands in front.
     pub public_scheme: &'static str,
     pub limits: Limits,
 }
@@ -40,8 +41,28 @@ impl Options {
 /// Bounds of one edge process. The defaults are those of SPEC section 4 where it names them.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// TCP connections at once; more wait to be accepted. Each idle one costs about 20 KiB.
+    /// TCP connections at once; over it they are answered 503 and closed. Each idle one costs about
+    /// 20 KiB. With `requests` and the files of everything else it fits under 20,000 open files.
     pub connections: usize,
+    /// Requests with the application at once; over it they are answered 503. Each may hold a
+    /// connection to the application, which itself serves far fewer at a time.
+    pub requests: usize,
+    /// Bytes of one request's line and headers, and of what is buffered of a connection each way:
+    /// four times what browsers and common servers allow themselves.
+    pub head_bytes: usize,
+    /// Header fields of one request.
+    pub headers: usize,
+    /// Bytes of one request's body: twice the largest blob that the application stores.
+    pub body_bytes: u64,
+    /// Requests at once on one HTTP/2 connection; what RFC 9113 recommends at least.
+    pub streams: u32,
+    /// For a TLS handshake, and for the head of a request from its first byte on.
+    pub head_timeout: Duration,
+    /// A connection without a request is closed after that long: longer than browsers (which open
+    /// ahead) mind, shorter than what NATs forget.
+    pub idle_timeout: Duration,
+    /// For the next part of a body, from a client that sends or one that reads.
+    pub stall_timeout: Duration,
     /// Bytes waiting for one slow reader before it is closed with 1013.
     pub outbound_bytes: usize,
     /// How often a room with connections is polled.
@@ -60,7 +81,15 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 20_000,
+            connections: 16_384,
+            requests: 2_048,
+            head_bytes: 64 * 1024,
+            headers: 100,
+            body_bytes: 256 * 1024 * 1024,
+            streams: 100,
+            head_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(75),
+            stall_timeout: Duration::from_secs(60),
             outbound_bytes: limits::OUTBOUND_BYTES,
             poll_interval: limits::POLL_INTERVAL,
             turn_timeout: Duration::from_secs(15),

@@ -1,29 +1,23 @@
 //! Passing a request on and its answer back, both streamed, with the headers a proxy must change.
 
-use crate::{Body, Options, Upstream, full};
+use crate::body::{Fault, RequestBody};
+use crate::headers::{self, WantsTrailers};
+use crate::server::Visit;
+use crate::{Body, Limits, full};
+use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::Authority;
 use http_body_util::BodyExt;
 use problem::{Problem, Slug};
-use std::net::SocketAddr;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// RFC 9110, section 7.6.1, and the two that predate it.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
-
+/// When to ask again after the application did not answer: a restart takes a second or two.
+const RETRY_AFTER_S: u16 = 1;
 /// A request id longer than this is not one: it would only bloat logs.
 const REQUEST_ID_BYTES: usize = 128;
 
@@ -57,71 +51,55 @@ pub(crate) fn new_request_id() -> HeaderValue {
     HeaderValue::from_str(&hex::encode(random)).unwrap_or_else(|_| HeaderValue::from_static("0"))
 }
 
+/// Passes a request on. `authority` is the host it is for.
 pub(crate) async fn proxy(
     request: http::Request<hyper::body::Incoming>,
-    client: SocketAddr,
+    authority: Authority,
     request_id: &HeaderValue,
-    upstream: &dyn Upstream,
-    options: &Options,
+    visit: &Visit,
 ) -> http::Response<Body> {
+    let limits = &visit.shared.options.limits;
+    if declared(request.headers()).is_some_and(|length| length > limits.body_bytes) {
+        return too_large(limits, request_id);
+    }
     let (mut parts, body) = request.into_parts();
-    let Some(host) = parts
-        .uri
-        .authority()
-        .map(|a| a.as_str().to_owned())
-        .or_else(|| {
-            let host = parts.headers.get(header::HOST)?.to_str().ok()?;
-            Some(host.to_owned())
-        })
-    else {
-        return problem(Slug::BadRequest, "the request names no host", request_id);
-    };
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let uri = http::Uri::builder()
-        .scheme("http")
-        .authority(host.as_str())
-        .path_and_query(path)
-        .build();
-    let (Ok(uri), Ok(host)) = (uri, HeaderValue::from_str(&host)) else {
+    let body = RequestBody::new(body, limits.body_bytes, limits.stall_timeout);
+    let faults = body.faults();
+    if !forward(&mut parts, authority, request_id, visit) {
         return problem(
             Slug::BadRequest,
             "the request names no valid host",
             request_id,
         );
-    };
-    parts.uri = uri;
-    parts.version = http::Version::HTTP_11;
-    parts.extensions.clear();
-    strip(&mut parts.headers);
-    parts.headers.remove(header::FORWARDED);
-    if let Ok(address) = HeaderValue::from_str(&client.ip().to_canonical().to_string()) {
-        parts.headers.insert(FORWARDED_FOR, address);
     }
-    parts.headers.insert(
-        FORWARDED_PROTO,
-        HeaderValue::from_static(options.public_scheme),
-    );
-    parts.headers.insert(FORWARDED_HOST, host.clone());
-    parts.headers.insert(header::HOST, host);
-    parts.headers.insert(REQUEST_ID, request_id.clone());
-
-    let body = body.map_err(Into::into).boxed_unsync();
-    let answer = upstream.call(http::Request::from_parts(parts, body), client);
-    match tokio::time::timeout(options.limits.response_timeout, answer).await {
-        Ok(Ok(mut answer)) => {
-            strip(answer.headers_mut());
+    let request = http::Request::from_parts(parts, body.boxed_unsync());
+    let answer = visit.shared.upstream.call(request, visit.client);
+    let answer = tokio::time::timeout(limits.response_timeout, answer).await;
+    match (faults.get(), answer) {
+        // Whatever the application makes of half a body.
+        (Some(Fault::TooLarge), _) => too_large(limits, request_id),
+        (Some(Fault::Stalled), _) => ends(problem(
+            Slug::RequestTimeout,
+            "the body of the request stopped coming",
+            request_id,
+        )),
+        (None, Ok(Ok(answer))) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            tracing::warn!(
+                ?request_id,
+                "the application switched to what was not asked"
+            );
+            unanswered(request_id)
+        }
+        (None, Ok(Ok(mut answer))) => {
+            headers::strip(answer.headers_mut());
             *answer.version_mut() = http::Version::HTTP_11;
             answer
         }
-        Ok(Err(error)) => {
+        (None, Ok(Err(error))) => {
             tracing::warn!(%error, ?request_id, "a proxied request failed");
-            problem(
-                Slug::UpstreamFailed,
-                "the application did not answer",
-                request_id,
-            )
+            unanswered(request_id)
         }
-        Err(_) => problem(
+        (None, Err(_)) => problem(
             Slug::Timeout,
             "the application did not answer in time",
             request_id,
@@ -129,47 +107,84 @@ pub(crate) async fn proxy(
     }
 }
 
-/// Removes what belongs to one connection only, also what `Connection` names.
-fn strip(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
+/// Makes the head of the client's request that of the edge's own; false when the host cannot be
+/// written down.
+fn forward(
+    parts: &mut Parts,
+    authority: Authority,
+    request_id: &HeaderValue,
+    visit: &Visit,
+) -> bool {
+    let Ok(host) = HeaderValue::from_str(authority.as_str()) else {
+        return false;
+    };
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let uri = http::Uri::builder()
+        .scheme("http")
+        .authority(authority)
+        .path_and_query(path)
+        .build();
+    let Ok(uri) = uri else { return false };
+    parts.uri = uri;
+    parts.version = http::Version::HTTP_11;
+    parts.extensions.clear();
+    if headers::wants_trailers(&parts.headers) {
+        parts.extensions.insert(WantsTrailers);
     }
+    headers::strip(&mut parts.headers);
+    headers::drop_claims(&mut parts.headers);
+    headers::join_cookies(&mut parts.headers);
+    // The edge says 100 itself, as soon as the application takes the body.
+    parts.headers.remove(header::EXPECT);
+    if let Ok(address) = HeaderValue::from_str(&visit.client.ip().to_canonical().to_string()) {
+        parts.headers.insert(FORWARDED_FOR, address);
+    }
+    let scheme = HeaderValue::from_static(visit.scheme);
+    parts.headers.insert(FORWARDED_PROTO, scheme);
+    parts.headers.insert(FORWARDED_HOST, host.clone());
+    parts.headers.insert(header::HOST, host);
+    parts.headers.insert(REQUEST_ID, request_id.clone());
+    true
+}
+
+/// The length of the body, where the client says it.
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+fn too_large(limits: &Limits, request_id: &HeaderValue) -> http::Response<Body> {
+    let most = limits.body_bytes;
+    let detail = format!("a request's body is at most {most} bytes");
+    ends(problem(Slug::PayloadTooLarge, detail, request_id))
+}
+
+fn unanswered(request_id: &HeaderValue) -> http::Response<Body> {
+    let mut answer = problem(
+        Slug::UpstreamFailed,
+        "the application did not answer",
+        request_id,
+    );
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+    answer
+}
+
+/// What is left of the request's body is not worth reading.
+fn ends(mut answer: http::Response<Body>) -> http::Response<Body> {
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(header::CONNECTION, close);
+    answer
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gw1_headers_of_one_hop_stay_on_it() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("connection", "close, x-mine"),
-            ("connection", "Upgrade"),
-            ("x-mine", "1"),
-            ("upgrade", "h2c"),
-            ("te", "trailers"),
-            ("transfer-encoding", "chunked"),
-            ("content-type", "text/plain"),
-        ] {
-            headers.append(
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            );
-        }
-        strip(&mut headers);
-        assert_eq!(
-            headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
-            ["content-type"]
-        );
-    }
 
     #[test]
     fn gw12_a_sensible_request_id_is_kept() {

@@ -1,33 +1,29 @@
 //! Listening, routing, and ending in order.
 
 use crate::application::Application;
+use crate::body::AnswerBody;
+use crate::entrance::{self, Entrance};
 use crate::lane::Lane;
+use crate::pulse::Pulse;
 use crate::queue::{self, Lanes};
 use crate::route::{Route, route};
 use crate::wake::Waker;
-use crate::{Body, Options, Upstream, proxy, push, socket};
+use crate::{Options, Upstream, handshake, headers, proxy, push};
 use http::HeaderValue;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use problem::Slug;
 use protocol::ConnectionId;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// After a failed accept (too many open files) the next waits a little instead of spinning.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Beyond the bound of a shutdown, for what was cut off to notice.
+const CUT_GRACE: Duration = Duration::from_secs(1);
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -35,9 +31,22 @@ pub(crate) struct Shared {
     pub lanes: Lanes,
     pub shutdown: CancellationToken,
     pub tasks: TaskTracker,
-    upstream: Arc<dyn Upstream>,
+    pub upstream: Arc<dyn Upstream>,
+    /// Places of requests with the application.
+    requests: Arc<Semaphore>,
     connections: AtomicU64,
     started: Instant,
+}
+
+/// What all requests of one TCP connection share.
+pub(crate) struct Visit {
+    pub shared: Arc<Shared>,
+    pub client: SocketAddr,
+    pub scheme: &'static str,
+    pub pulse: Arc<Pulse>,
+    /// The connection's place among all, kept until the last that knows this visit has ended: a
+    /// WebSocket, often.
+    pub _place: OwnedSemaphorePermit,
 }
 
 impl Shared {
@@ -51,9 +60,9 @@ impl Shared {
     }
 }
 
-/// Serves until `shutdown`, then closes WebSockets with 1012, lets requests end, and returns.
+/// Serves all entrances until `shutdown`, then closes WebSockets with 1012, lets requests end, and returns.
 pub async fn serve(
-    listener: TcpListener,
+    entrances: Vec<Entrance>,
     upstream: Arc<dyn Upstream>,
     options: Options,
     shutdown: CancellationToken,
@@ -90,36 +99,20 @@ pub async fn serve(
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
         upstream,
+        requests: Arc::new(Semaphore::new(limits.requests)),
         connections: AtomicU64::new(0),
         started: Instant::now(),
     });
 
     let places = Arc::new(Semaphore::new(limits.connections));
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
-            accepted = async {
-                let place = places.clone().acquire_owned().await;
-                (listener.accept().await, place)
-            } => accepted,
-        };
-        match accepted {
-            (_, Err(_)) => break,
-            (Ok((stream, client)), Ok(place)) => {
-                let connection = Arc::clone(&shared);
-                shared.tasks.spawn(async move {
-                    serve_connection(stream, client, connection, Arc::new(place)).await;
-                });
-            }
-            (Err(error), Ok(_)) => {
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
+    let accepting = entrances
+        .into_iter()
+        .map(|entrance| entrance::accept(entrance, Arc::clone(&shared), Arc::clone(&places)));
+    futures::future::join_all(accepting).await;
+    // An edge without an entrance still ticks.
+    shutdown.cancelled().await;
     shared.tasks.close();
-    if tokio::time::timeout(limits.shutdown, shared.tasks.wait())
+    if tokio::time::timeout(limits.shutdown + CUT_GRACE, shared.tasks.wait())
         .await
         .is_err()
     {
@@ -131,71 +124,62 @@ pub async fn serve(
     Ok(())
 }
 
-/// Serves one TCP connection. Its place among the connections is free again when it and the
-/// WebSocket it may have become have ended.
-async fn serve_connection(
-    stream: TcpStream,
-    client: SocketAddr,
-    shared: Arc<Shared>,
-    place: Arc<OwnedSemaphorePermit>,
-) {
-    // Best effort: without it small answers are slower, not wrong.
-    let _ = stream.set_nodelay(true);
-    let shutdown = shared.shutdown.clone();
-    let service = service_fn(move |request| {
-        let (shared, place) = (Arc::clone(&shared), Arc::clone(&place));
-        async move { Ok::<_, Infallible>(answer(request, client, &shared, place).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%client, %error, "a connection broke off");
-    }
-}
-
-async fn answer(
+pub(crate) async fn answer(
     request: http::Request<Incoming>,
-    client: SocketAddr,
-    shared: &Arc<Shared>,
-    place: Arc<OwnedSemaphorePermit>,
-) -> http::Response<Body> {
+    visit: Arc<Visit>,
+) -> http::Response<AnswerBody> {
+    let answering = visit.pulse.begin();
     let request_id: HeaderValue = proxy::request_id(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut answer = match route(&path) {
-        Route::Sync(project) => socket::upgrade(request, project, &request_id, shared, place),
-        Route::Push => {
-            push::push(request, &request_id, &*shared.options.tokens, &shared.lanes).await
-        }
-        Route::NotFound => proxy::problem(
-            Slug::NotFound,
-            "there is nothing at this address",
-            &request_id,
-        ),
-        Route::Proxy => {
-            proxy::proxy(
-                request,
-                client,
+    let http1 = request.version() <= http::Version::HTTP_11;
+    let mut place = None;
+    let mut ends = false;
+    let answer = async {
+        let (parts, body) = request.into_parts();
+        ends = headers::ends_connection(&parts);
+        let authority = match headers::check(&parts, visit.shared.options.limits.headers) {
+            Ok(authority) => authority,
+            Err(refusal) => {
+                ends = true;
+                return proxy::problem(refusal.slug(), refusal.to_string(), &request_id);
+            }
+        };
+        let request = http::Request::from_parts(parts, body);
+        match route(&path) {
+            Route::Sync(project) => handshake::upgrade(request, project, &request_id, &visit),
+            _ if headers::is_tunnel(&method) => {
+                proxy::problem(Slug::MethodNotAllowed, "this is not a tunnel", &request_id)
+            }
+            Route::Push => {
+                let shared = &visit.shared;
+                push::push(request, &request_id, &*shared.options.tokens, &shared.lanes).await
+            }
+            Route::NotFound => proxy::problem(
+                Slug::NotFound,
+                "there is nothing at this address",
                 &request_id,
-                &*shared.upstream,
-                &shared.options,
-            )
-            .await
+            ),
+            Route::Proxy => match Arc::clone(&visit.shared.requests).try_acquire_owned() {
+                Ok(held) => {
+                    place = Some(held);
+                    proxy::proxy(request, authority, &request_id, &visit).await
+                }
+                Err(_) => proxy::problem(
+                    Slug::Unavailable,
+                    "as many requests as this server takes are being answered",
+                    &request_id,
+                ),
+            },
         }
     };
-    tracing::debug!(%client, %method, path, status = answer.status().as_u16(), ?request_id, "answered");
+    let mut answer = answer.await;
+    tracing::debug!(client = %visit.client, %method, path, status = answer.status().as_u16(), ?request_id, "answered");
     answer.headers_mut().insert(proxy::REQUEST_ID, request_id);
-    answer
+    if http1 && ends {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(http::header::CONNECTION, close);
+    }
+    answer.map(|body| AnswerBody::new(body, answering, place))
 }
 
 /// Ticks the application, one tick at a time, where nothing else does.

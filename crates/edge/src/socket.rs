@@ -1,26 +1,21 @@
-//! A WebSocket: the handshake, and the task that reads and writes one connection.
+//! A WebSocket: the task that reads and writes one connection.
 
 use crate::connection::{Connection, Step};
 use crate::handle::{Closing, Handle, Outgoing};
-use crate::proxy::problem;
 use crate::queue::Lanes;
 use crate::server::Shared;
-use crate::{Body, full};
+use crate::wire::Wire;
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
-use http::{HeaderValue, Method, StatusCode, header};
-use hyper_util::rt::TokioIo;
-use problem::Slug;
+use hyper::upgrade::Upgraded;
 use protocol::{ProjectId, limits};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
@@ -35,101 +30,36 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often open fragments are looked at.
 const FRAGMENT_CHECK: Duration = Duration::from_millis(500);
 
-type Stream = WebSocketStream<TcpStream>;
+type Stream = WebSocketStream<Wire>;
 
-/// Answers an upgrade with 101 and starts the connection's task.
-pub(crate) fn upgrade(
-    mut request: http::Request<hyper::body::Incoming>,
+/// Serves a WebSocket whose handshake is done.
+pub(crate) async fn serve(
+    upgraded: Upgraded,
     project: Option<ProjectId>,
-    request_id: &HeaderValue,
-    shared: &Arc<Shared>,
-    place: Arc<OwnedSemaphorePermit>,
-) -> http::Response<Body> {
-    let headers = request.headers();
-    let says = |name, word: &str| {
-        let values = headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .any(|value| value.trim().eq_ignore_ascii_case(word))
+    token: Bytes,
+    shared: &Shared,
+) {
+    let (wire, early) = Wire::of(upgraded);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_message_size(Some(limits::FRAME_BYTES))
+        .max_frame_size(Some(limits::FRAME_BYTES));
+    let stream = Stream::from_partially_read(wire, early, Role::Server, Some(config)).await;
+    let (handle, outgoing) = Handle::new(
+        shared.next_connection(),
+        shared.options.limits.outbound_bytes,
+    );
+    tracing::debug!(connection = %handle.id, "a WebSocket is open");
+    let socket = Socket {
+        connection: Connection::new(handle, project, token),
+        stream,
+        outgoing,
+        lanes: shared.lanes.clone(),
+        sending: None,
+        heard_at: Instant::now(),
     };
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| {
-        request.method() == Method::GET
-            && says(header::CONNECTION, "upgrade")
-            && says(header::UPGRADE, "websocket")
-            && says(header::SEC_WEBSOCKET_VERSION, "13")
-    });
-    let Some(accept) = key.map(|key| derive_accept_key(key.as_bytes())) else {
-        return problem(
-            Slug::BadRequest,
-            "this address takes WebSockets (version 13) only",
-            request_id,
-        );
-    };
-    let Ok(accept) = HeaderValue::from_str(&accept) else {
-        return problem(
-            Slug::BadRequest,
-            "the WebSocket key is not valid",
-            request_id,
-        );
-    };
-    let token = token(&request);
-    let upgraded = hyper::upgrade::on(&mut request);
-    let task = Arc::clone(shared);
-    shared.tasks.spawn(async move {
-        let Ok(upgraded) = upgraded.await else { return };
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-            return;
-        };
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(WRITE_BUFFER_BYTES)
-            .max_message_size(Some(limits::FRAME_BYTES))
-            .max_frame_size(Some(limits::FRAME_BYTES));
-        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
-        let stream = Stream::from_partially_read(stream, early, Role::Server, Some(config)).await;
-        let (handle, outgoing) =
-            Handle::new(task.next_connection(), task.options.limits.outbound_bytes);
-        tracing::debug!(connection = %handle.id, "a WebSocket is open");
-        let socket = Socket {
-            connection: Connection::new(handle, project, token),
-            stream,
-            outgoing,
-            lanes: task.lanes.clone(),
-            sending: None,
-            heard_at: Instant::now(),
-        };
-        socket.run(&task).await;
-        drop(place);
-    });
-    let mut answer = http::Response::new(full(""));
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    for (name, value) in [
-        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
-        (header::UPGRADE, HeaderValue::from_static("websocket")),
-        (header::SEC_WEBSOCKET_ACCEPT, accept),
-    ] {
-        answer.headers_mut().insert(name, value);
-    }
-    answer
-}
-
-/// The token of the upgrade request: its bearer, or `?token=` (browsers cannot set headers).
-fn token(request: &http::Request<hyper::body::Incoming>) -> Bytes {
-    let bearer = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
-        return Bytes::copy_from_slice(token.as_bytes());
-    }
-    let query = request.uri().query().unwrap_or_default().as_bytes();
-    let token = url::form_urlencoded::parse(query).find(|(name, _)| name == "token");
-    token
-        .map(|(_, value)| Bytes::from(value.into_owned()))
-        .unwrap_or_default()
+    socket.run(shared).await;
 }
 
 struct Socket {
@@ -179,15 +109,26 @@ impl Socket {
                 () = shared.shutdown.cancelled() => Err(End::Close(Closing::restart())),
                 _ = self.outgoing.recv_many(&mut batch, BATCHES_PER_FLUSH) => {
                     tokio::select! {
+                        biased;
                         written = self.write(&mut batch) => written,
                         () = handle.overrun() => Err(End::Close(Closing::overload("the connection reads too slowly"))),
+                        () = shared.shutdown.cancelled() => Err(End::Close(Closing::restart())),
+                        () = tokio::time::sleep(keepalive * 3) => Err(End::Gone),
                     }
                 }
                 () = async { if let Some(sending) = &mut self.sending { sending.await } }, if self.sending.is_some() => {
                     self.sending = None;
                     Ok(())
                 }
-                message = self.stream.next(), if self.sending.is_none() => self.read(message, shared).await,
+                message = self.stream.next(), if self.sending.is_none() => {
+                    // Reading answers, too, and a client may not read the answers.
+                    tokio::select! {
+                        biased;
+                        read = self.read(message, shared) => read,
+                        () = shared.shutdown.cancelled() => Err(End::Close(Closing::restart())),
+                        () = tokio::time::sleep(keepalive * 3) => Err(End::Gone),
+                    }
+                }
                 _ = alive.tick() => self.keep_alive(keepalive).await,
                 _ = fragments.tick(), if self.connection.waits_for_fragments() => {
                     let acks = self.connection.expire_fragments(shared.now_ms());

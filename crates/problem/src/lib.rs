@@ -26,10 +26,12 @@ pub enum Slug {
     UpstreamFailed,
     Unavailable,
     Timeout,
+    RequestTimeout,
+    RequestHeaderFieldsTooLarge,
 }
 
 impl Slug {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -45,6 +47,8 @@ impl Slug {
         Self::UpstreamFailed,
         Self::Unavailable,
         Self::Timeout,
+        Self::RequestTimeout,
+        Self::RequestHeaderFieldsTooLarge,
     ];
 
     fn parts(self) -> (&'static str, &'static str, StatusCode) {
@@ -100,6 +104,16 @@ impl Slug {
                 StatusCode::SERVICE_UNAVAILABLE,
             ),
             Self::Timeout => ("timeout", "Timeout", StatusCode::GATEWAY_TIMEOUT),
+            Self::RequestTimeout => (
+                "request-timeout",
+                "Request timeout",
+                StatusCode::REQUEST_TIMEOUT,
+            ),
+            Self::RequestHeaderFieldsTooLarge => (
+                "request-header-fields-too-large",
+                "Request header fields too large",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            ),
         }
     }
     pub fn name(self) -> &'static str {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::edge_command::EdgeTokens;
 use crate::failure::{Failure, Outcome};
 use crate::state_dir::StateDir;
+use crate::tls::{self, TlsArgs};
 use crate::{credentials, listen, project, shutdown};
 
 /// How long the parts may take to end together before the process leaves.
@@ -33,7 +34,9 @@ components, logs. Stop it with Ctrl-C; a stack that was killed is simply started
 Examples:
   clash up
   clash up --listen 0.0.0.0:8788 --variable worker_public_url=http://studio.local:8788
-  clash up --listen 127.0.0.1:0 --state-dir trial")]
+  clash up --listen 127.0.0.1:0 --state-dir trial
+  clash up --listen 0.0.0.0:443 --tls-certificate chain.pem --tls-key key.pem \\
+           --variable worker_public_url=https://studio.example")]
 pub struct UpArgs {
     /// The public address; port 0 takes any free port [default: 127.0.0.1:8788; 127.0.0.1:3000 with --no-edge]
     #[arg(long, value_name = "ADDRESS")]
@@ -53,6 +56,8 @@ pub struct UpArgs {
     /// An environment variable for every component; may be repeated
     #[arg(long = "env", value_name = "KEY=VALUE", value_parser = key_value)]
     env: Vec<(String, String)>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Without the built-in provider: nothing is made until another one registers
     #[arg(long)]
     no_atelier: bool,
@@ -94,11 +99,27 @@ pub async fn run(args: UpArgs) -> Outcome {
     state.remove_address();
     let secret = state.secret_or_new()?;
     let keys = credentials::keys(&secret, &state)?;
+    let tls = args.tls.load()?;
+    if tls.is_some() && args.no_edge {
+        return Err(Failure::input("--tls-certificate is for the edge")
+            .help("give it to the `clash edge` that stands before this one"));
+    }
     let shutdown = shutdown::on_signal()?;
 
     let public = listen::bind(args.listen()).await?;
     let address = listen::address_of(&public)?;
-    let url = listen::local_url(address);
+    let scheme = tls::scheme(tls.as_ref());
+    // A certificate is for a name, and this machine calls itself by address: its own parts (the
+    // application, atelier, `clash film`) come in without TLS, by loopback.
+    let inside = match tls {
+        Some(_) => Some(listen::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?),
+        None => None,
+    };
+    let url = inside
+        .as_ref()
+        .map(listen::address_of)
+        .transpose()?
+        .map_or(listen::local_url(address), listen::local_url);
     // The application's own address is for its scheduler, and for whoever wants to pass the edge by.
     let own = match args.no_edge {
         true => None,
@@ -119,7 +140,12 @@ pub async fn run(args: UpArgs) -> Outcome {
         None => parts.serve_application(&application, public),
         Some(own) => {
             parts.serve_application(&application, own);
-            parts.serve_edge(&application, public, keys);
+            let mut entrances = vec![edge::Entrance {
+                listener: public,
+                tls,
+            }];
+            entrances.extend(inside.map(edge::Entrance::from));
+            parts.serve_edge(&application, entrances, keys);
         }
     }
     application.start_cron(parts.inner_shutdown.clone());
@@ -128,7 +154,7 @@ pub async fn run(args: UpArgs) -> Outcome {
         parts.provider = Some(provider::start(&url, &args.state_dir)?);
     }
     state.write_address(&url)?;
-    println!("Serving http://{address}");
+    println!("Serving {scheme}://{address}");
 
     let ended = parts.until(&shutdown).await;
     state.remove_address();
@@ -162,13 +188,14 @@ impl Parts {
     fn serve_edge(
         &mut self,
         application: &Arc<host::Application>,
-        listener: tokio::net::TcpListener,
+        entrances: Vec<edge::Entrance>,
         keys: identity::Keys,
     ) {
         let upstream = Arc::new(upstream::InProcess(Arc::clone(application)));
-        let options = edge::Options::new(Arc::new(EdgeTokens(keys)));
+        let mut options = edge::Options::new(Arc::new(EdgeTokens(keys)));
+        listen::fit_open_files(&mut options.limits);
         self.outer.spawn(edge::serve(
-            listener,
+            entrances,
             upstream,
             options,
             self.outer_shutdown.clone(),

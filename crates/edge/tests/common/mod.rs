@@ -302,7 +302,12 @@ pub async fn edge_before(
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let served = tokio::spawn(edge::serve(listener, upstream, options, shutdown.clone()));
+    let served = tokio::spawn(edge::serve(
+        vec![listener.into()],
+        upstream,
+        options,
+        shutdown.clone(),
+    ));
     Edge {
         address,
         application,
