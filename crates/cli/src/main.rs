@@ -16,7 +16,11 @@ mod token;
 #[cfg(feature = "stack")]
 mod atelier_command;
 #[cfg(feature = "stack")]
+mod compile_command;
+#[cfg(feature = "stack")]
 mod edge_command;
+#[cfg(feature = "stack")]
+mod executable;
 #[cfg(feature = "stack")]
 mod listen;
 #[cfg(feature = "stack")]
@@ -72,6 +76,9 @@ enum Command {
     Edge(edge_command::EdgeArgs),
     #[cfg(feature = "stack")]
     Atelier(atelier_command::AtelierArgs),
+    #[cfg(feature = "stack")]
+    #[command(hide = true)]
+    Compile(compile_command::CompileArgs),
 }
 
 fn main() -> ExitCode {
@@ -96,6 +103,8 @@ fn run(command: Command) -> Outcome {
         Command::Edge(args) => block_on("info", edge_command::run(args)),
         #[cfg(feature = "stack")]
         Command::Atelier(args) => block_on("info", atelier_command::run(args)),
+        #[cfg(feature = "stack")]
+        Command::Compile(args) => compile_command::run(args),
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod application;
 mod body;
+mod cache;
 mod connection;
 mod entrance;
 mod files;

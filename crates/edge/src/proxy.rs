@@ -163,7 +163,7 @@ fn too_large(limits: &Limits, request_id: &HeaderValue) -> http::Response<Body> 
     ends(problem(Slug::PayloadTooLarge, detail, request_id))
 }
 
-fn unanswered(request_id: &HeaderValue) -> http::Response<Body> {
+pub(crate) fn unanswered(request_id: &HeaderValue) -> http::Response<Body> {
     let mut answer = problem(
         Slug::UpstreamFailed,
         "the application did not answer",

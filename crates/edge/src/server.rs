@@ -2,14 +2,16 @@
 
 use crate::application::Application;
 use crate::body::AnswerBody;
+use crate::cache::{self, Cache};
 use crate::entrance::{self, Entrance};
 use crate::lane::Lane;
 use crate::pulse::Pulse;
 use crate::queue::{self, Lanes};
 use crate::route::{Route, route};
 use crate::wake::Waker;
-use crate::{Options, Upstream, handshake, headers, proxy, push};
+use crate::{Body, Options, Upstream, handshake, headers, proxy, push};
 use http::HeaderValue;
+use http::uri::Authority;
 use hyper::body::Incoming;
 use problem::Slug;
 use protocol::ConnectionId;
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     pub shutdown: CancellationToken,
     pub tasks: TaskTracker,
     pub upstream: Arc<dyn Upstream>,
+    cache: Cache,
     /// Places of requests with the application.
     requests: Arc<Semaphore>,
     connections: AtomicU64,
@@ -99,6 +102,7 @@ pub async fn serve(
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
         upstream,
+        cache: Cache::new(),
         requests: Arc::new(Semaphore::new(limits.requests)),
         connections: AtomicU64::new(0),
         started: Instant::now(),
@@ -162,7 +166,7 @@ pub(crate) async fn answer(
             Route::Proxy => match Arc::clone(&visit.shared.requests).try_acquire_owned() {
                 Ok(held) => {
                     place = Some(held);
-                    proxy::proxy(request, authority, &request_id, &visit).await
+                    cached(request, authority, &request_id, &visit).await
                 }
                 Err(_) => proxy::problem(
                     Slug::Unavailable,
@@ -180,6 +184,30 @@ pub(crate) async fn answer(
         answer.headers_mut().insert(http::header::CONNECTION, close);
     }
     answer.map(|body| AnswerBody::new(body, answering, place))
+}
+
+/// What the cache has, or else what the application says.
+async fn cached(
+    request: http::Request<Incoming>,
+    authority: Authority,
+    request_id: &HeaderValue,
+    visit: &Visit,
+) -> http::Response<Body> {
+    let cache = &visit.shared.cache;
+    let (parts, body) = request.into_parts();
+    let key = cache::key(&parts, visit.scheme, &authority);
+    if let Some(found) = key.as_deref().and_then(|key| cache.find(key)) {
+        return found;
+    }
+    let request = http::Request::from_parts(parts, body);
+    let answer = proxy::proxy(request, authority, request_id, visit).await;
+    match key {
+        Some(key) => {
+            let kept = cache.keep(key, answer).await;
+            kept.unwrap_or_else(|| proxy::unanswered(request_id))
+        }
+        None => answer,
+    }
 }
 
 /// Ticks the application, one tick at a time, where nothing else does.

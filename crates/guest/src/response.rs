@@ -42,9 +42,12 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
             "the answer could not be written",
         ));
     };
+    let length = HeaderValue::from(bytes.len());
     let mut response = http::Response::new(full(bytes));
     *response.status_mut() = status;
-    response.headers_mut().insert(
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length);
+    headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );

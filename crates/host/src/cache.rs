@@ -56,6 +56,10 @@ impl Cache {
         }
     }
 
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     fn entry(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
         let mut hash = Sha256::new();
         hash.update(wasm);

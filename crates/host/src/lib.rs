@@ -33,6 +33,7 @@ mod worker;
 
 pub use application::Application;
 pub use error::LoadError;
+pub use load::compile::compile;
 pub use options::{Limits, Options, Progress, ProgressCallback};
 
 /// Any error of a body.

@@ -1,5 +1,6 @@
 //! What the caller decides: where things are, and how much of everything is allowed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,10 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Where compiled modules are kept; `<state_dir>/compiled` when not given.
     pub cache_dir: Option<PathBuf>,
+    /// A program and its first arguments, which is then given a component's file and the cache
+    /// directory and calls [`crate::compile`]: what the compiler allocates ends with that process.
+    /// Without it, or when it fails, this process compiles.
+    pub compiler: Option<Vec<OsString>>,
     /// Variable values; they win over `SPIN_VARIABLE_*` and over defaults.
     pub variables: Vec<(String, String)>,
     /// Environment given to every component, over the manifest's own.
@@ -48,6 +53,7 @@ impl Default for Options {
             runtime_config: None,
             state_dir: ".spin".into(),
             cache_dir: None,
+            compiler: None,
             variables: Vec::new(),
             env: Vec::new(),
             sqlite_statements: Vec::new(),

@@ -138,9 +138,7 @@ impl WorkerState for Worker {
             Ok(()) => {}
             // Without a panic under way it was dropped together with its runtime, which is how
             // the process ends for an instance that is idle or busy with work nobody waits for.
-            Err(error)
-                if !std::thread::panicking() && error.to_string() == DROPPED_UNFINISHED =>
-            {
+            Err(error) if !std::thread::panicking() && error.to_string() == DROPPED_UNFINISHED => {
                 tracing::debug!(
                     "component `{}`: an instance ended with the process",
                     self.component

@@ -2,8 +2,9 @@
 //! route's, in a process of its own with as many threads as the machine has processors.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::server::conn::http1;
@@ -11,8 +12,20 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use crate::process::Server;
+
+const START_LIMIT: Duration = Duration::from_secs(10);
 
 const ANSWER: &[u8] = br#"{"status":"ok","version":"0.1.0","components":{"gateway":{"state":"ok"},"sync":{"state":"ok"},"tasks":{"state":"ok"},"registry":{"state":"ok"},"scheduler":{"state":"ok","last_tick_at_ms":1700000000000,"last_tick_age_ms":900}},"database":{"state":"ok","schema":1}}"#;
+
+/// Starts it.
+pub async fn start() -> Result<Server> {
+    let mut command = Command::new(std::env::current_exe().context("this executable")?);
+    command.arg("bare");
+    Server::start("the bare server", command, START_LIMIT).await
+}
 
 /// Serves until standard input closes.
 pub async fn serve() -> Result<()> {

@@ -24,9 +24,25 @@ const MOST_REQUESTS: usize = 2_000_000;
 /// What is asked again and again.
 #[derive(Debug, Clone)]
 pub struct Target {
+    pub method: Method,
     pub path: &'static str,
     pub token: Option<String>,
+    pub headers: &'static [(&'static str, &'static str)],
+    pub body: &'static str,
     pub status: u16,
+}
+
+impl Target {
+    pub fn get(path: &'static str) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            token: None,
+            headers: &[],
+            body: "",
+            status: 200,
+        }
+    }
 }
 
 /// Asks over so many connections for a while, not counting the beginning.
@@ -53,6 +69,13 @@ pub async fn measure(
         requests += count;
     }
     Ok(Figure::rate(latencies, window).with_cpu(server.cpu_since(cpu), requests))
+}
+
+/// When the parts of an answer came, and how long it was.
+pub struct StreamTimes {
+    pub first_byte: Duration,
+    pub whole: Duration,
+    pub bytes: usize,
 }
 
 /// One connection of HTTP/1.1.
@@ -91,16 +114,17 @@ impl Connection {
             }
             let (status, body) = self
                 .send(
-                    Method::GET,
+                    target.method.clone(),
                     target.path,
                     target.token.as_deref(),
-                    &[],
-                    Bytes::new(),
+                    target.headers,
+                    Bytes::from_static(target.body.as_bytes()),
                 )
                 .await?;
             ensure!(
                 status == target.status,
-                "GET {} answers {status}: {}",
+                "{} {} answers {status}: {}",
+                target.method,
                 target.path,
                 String::from_utf8_lossy(&body)
             );
@@ -142,6 +166,31 @@ impl Connection {
         limited
             .with_context(|| format!("{path} is not answered within {REQUEST_LIMIT:?}"))?
             .context(path.to_owned())
+    }
+
+    /// Reads an answer as it comes.
+    pub async fn stream(&mut self, path: &str, token: &str) -> Result<StreamTimes> {
+        let request = Request::get(path)
+            .header(header::HOST, &self.host)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Full::new(Bytes::new()))?;
+        self.sender.ready().await?;
+        let asked = Instant::now();
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        ensure!(status == 200, "{path} answers {status}");
+        let (mut body, mut bytes, mut first_byte) = (response.into_body(), 0, None);
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                first_byte.get_or_insert_with(|| asked.elapsed());
+                bytes += data.len();
+            }
+        }
+        Ok(StreamTimes {
+            first_byte: first_byte.context("an empty body")?,
+            whole: asked.elapsed(),
+            bytes,
+        })
     }
 
     /// The same with JSON both ways.

@@ -22,6 +22,8 @@ use crate::statistics::{Figure, median, ms};
 /// For atelier to register and be found well.
 const ONLINE_LIMIT: Duration = Duration::from_secs(40);
 const PICTURE_LIMIT: Duration = Duration::from_secs(60);
+/// Of one file.
+const READS: usize = 50;
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
@@ -43,13 +45,40 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         direct.push(ms(directly(atelier.address, number, &prompt).await?));
     }
     let beside = Figure::of(median(&direct));
-    let row = |what, times: &[f64]| Row::new("picture", what, "ms", Figure::of(median(times)));
+    let row =
+        |what: &str, times: &[f64]| Row::new("picture", what, "ms", Figure::of(median(times)));
     report.add(
         row("node to picture, until completed", &completed)
             .beside("atelier directly", Some(beside)),
     );
     report.add(row("node to picture, until described (fin)", &described));
+    first_byte(stack, &doc, &token, report).await?;
     atelier.stop().await;
+    Ok(())
+}
+
+/// From asking for a picture's file until its first byte, and until its last.
+async fn first_byte(stack: &Stack, doc: &LoroDoc, token: &str, report: &mut Report) -> Result<()> {
+    let value = doc.get_deep_value().to_json_value();
+    let source = value["nodes"]["p0"]["src"].as_str();
+    let path = source.context("the picture has no src")?;
+    let mut connection = Connection::open(stack.server.address).await?;
+    let (mut first, mut last, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..READS {
+        let times = connection.stream(path, token).await?;
+        first.push(ms(times.first_byte));
+        last.push(ms(times.whole));
+        bytes = times.bytes;
+    }
+    let row = |what, times: &[f64]| Row::new("picture", what, "ms", Figure::of(median(times)));
+    report.add(row(
+        format!("a file of {} KB, until its first byte", bytes / 1_000),
+        &first,
+    ));
+    report.add(row(
+        format!("a file of {} KB, until its last byte", bytes / 1_000),
+        &last,
+    ));
     Ok(())
 }
 

@@ -13,6 +13,7 @@ pub enum Aim {
     AtLeast(f64),
     AtMost(f64),
     P50AtMost(f64),
+    P99AtMost(f64),
     /// Of the baseline.
     RatioAtLeast(f64),
 }
@@ -71,6 +72,10 @@ impl Row {
             Aim::P50AtMost(most) => (
                 format!("p50 ≤ {}", number(most)),
                 self.ours.p50_ms.map(|p50| p50 <= most),
+            ),
+            Aim::P99AtMost(most) => (
+                format!("p99 ≤ {}", number(most)),
+                self.ours.p99_ms.map(|p99| p99 <= most),
             ),
             Aim::RatioAtLeast(least) => (
                 format!("ratio ≥ {}", number(least)),

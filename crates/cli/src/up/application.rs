@@ -8,6 +8,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 
 use super::UpArgs;
+use crate::executable;
 use crate::failure::{Failure, Outcome};
 
 /// Requests that one instance serves in its life. Spin's 128 makes every instance forget what it
@@ -39,6 +40,7 @@ pub async fn load(
     // What the person says wins over what is found out here.
     options.variables.extend(args.variables.iter().cloned());
     options.env = args.env.clone();
+    options.compiler = Some(vec![executable::find()?.into(), "compile".into()]);
     options.limits.instance_reuse = INSTANCE_REUSE;
     options.limits.idle_instance_timeout = IDLE_INSTANCE;
     options.progress = Some(Arc::new(|progress| match progress {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 
 /// Between the end of a child and the start of the next, doubled with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -36,7 +36,7 @@ impl Provider {
 
 /// Starts atelier and keeps it running.
 pub fn start(platform_url: &str, state_dir: &Path) -> Outcome<Provider> {
-    let executable = executable()?;
+    let executable = crate::executable::find()?;
     let stop = CancellationToken::new();
     let keeper = Keeper {
         executable,
@@ -48,16 +48,6 @@ pub fn start(platform_url: &str, state_dir: &Path) -> Outcome<Provider> {
         stop,
         keeper: tokio::spawn(keeper.run()),
     })
-}
-
-/// This program, also after its file was replaced by a newer build.
-fn executable() -> Outcome<PathBuf> {
-    let running = Path::new("/proc/self/exe");
-    if running.exists() {
-        return Ok(running.to_owned());
-    }
-    std::env::current_exe()
-        .map_err(|error| Failure::failed(format!("this executable cannot be found: {error}")))
 }
 
 struct Keeper {

@@ -1,7 +1,9 @@
 //! Compiling the components that are not in the cache.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +11,9 @@ use tokio::task::JoinSet;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::engine_error;
 use crate::cache::Cache;
+use crate::engine;
 use crate::error::LoadError;
 use crate::manifest::Manifest;
 use crate::options::{Options, Progress};
@@ -31,7 +35,7 @@ pub(super) async fn compile_all(
     for (source, id) in sources {
         let (engine, cache, done) = (engine.clone(), cache.clone(), Arc::clone(&done));
         let path = options.manifest.clone();
-        let progress = options.progress.clone();
+        let (progress, compiler) = (options.progress.clone(), options.compiler.clone());
         let build = manifest
             .components
             .get(&id)
@@ -45,9 +49,15 @@ pub(super) async fn compile_all(
                     if let Some(progress) = &progress {
                         progress(Progress::Compiling { component: &id });
                     }
-                    cache.compile(&engine, &wasm).map_err(|error| {
-                        LoadError::component(&path, &id, unusable(&source, &wasm, &error))
-                    })?
+                    let elsewhere = compiler.is_some_and(|compiler| {
+                        compile_elsewhere(&compiler, &source, cache.directory())
+                    });
+                    match elsewhere.then(|| cache.load(&engine, &wasm)).flatten() {
+                        Some(component) => component,
+                        None => cache.compile(&engine, &wasm).map_err(|error| {
+                            LoadError::component(&path, &id, unusable(&source, &wasm, &error))
+                        })?,
+                    }
                 }
             };
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -68,6 +78,38 @@ pub(super) async fn compile_all(
         compiled.insert(source, component);
     }
     Ok(compiled)
+}
+
+/// Compiles one component into a cache directory, for a process that loads it from there.
+///
+/// # Errors
+/// The file cannot be read, or is no component.
+pub fn compile(source: &Path, cache_dir: &Path) -> Result<(), LoadError> {
+    let engine = engine::engine(1).map_err(engine_error)?;
+    let wasm = std::fs::read(source)
+        .map_err(|error| LoadError::io(source, "this component cannot be read", error))?;
+    let cache = Cache::open(cache_dir.to_owned())?;
+    cache
+        .compile(&engine, &wasm)
+        .map(drop)
+        .map_err(|error| LoadError::Engine(unusable(source, &wasm, &error)))
+}
+
+/// Whether another process has compiled the component. If not, this process finds out why.
+fn compile_elsewhere(compiler: &[OsString], source: &Path, cache_dir: &Path) -> bool {
+    let Some((program, arguments)) = compiler.split_first() else {
+        return false;
+    };
+    let mut command = std::process::Command::new(program);
+    command.args(arguments).arg(source).arg(cache_dir);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    match command.stderr(Stdio::null()).status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            tracing::warn!("{}: {error}", program.display());
+            false
+        }
+    }
 }
 
 fn missing(

@@ -1,6 +1,6 @@
 //! From a manifest to a running application.
 
-mod compile;
+pub(crate) mod compile;
 mod grants;
 mod link;
 mod stores;
