@@ -101,7 +101,10 @@ impl RuntimeConfig {
             for (label, database) in databases {
                 if let SqliteDatabase::File(path) = database {
                     check_file(path).map_err(|reason| {
-                        format!("`{section}.{label}.path` = \"{}\": {reason}", path.display())
+                        format!(
+                            "`{section}.{label}.path` = \"{}\": {reason}",
+                            path.display()
+                        )
                     })?;
                 }
             }
