@@ -1,13 +1,14 @@
 //! How many requests from outside are answered at once, and how many may wait.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A door with a queue before it.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    places: Semaphore,
+    places: Arc<Semaphore>,
     waiting: AtomicUsize,
     queue: usize,
 }
@@ -23,15 +24,16 @@ impl Drop for Waiting<'_> {
 impl Admission {
     pub(crate) fn new(places: usize, queue: usize) -> Self {
         Self {
-            places: Semaphore::new(places),
+            places: Arc::new(Semaphore::new(places)),
             waiting: AtomicUsize::new(0),
             queue,
         }
     }
 
-    /// A place, at once or in turn; none when the queue is full.
-    pub(crate) async fn enter(&self) -> Option<SemaphorePermit<'_>> {
-        if let Ok(place) = self.places.try_acquire() {
+    /// A place, at once or in turn; none when the queue is full. It belongs to the work, not to
+    /// the client: who goes away early does not make room for more before the guest is done.
+    pub(crate) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return Some(place);
         }
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.queue {
@@ -39,7 +41,7 @@ impl Admission {
             return None;
         }
         let _waiting = Waiting(&self.waiting);
-        self.places.acquire().await.ok()
+        Arc::clone(&self.places).acquire_owned().await.ok()
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use http::uri::Scheme;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use http_body::Body as _;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,8 @@ use crate::cron::Job;
 use crate::error::LoadError;
 use crate::headers::{self, RouteHeaders};
 use crate::options::{Limits, Options};
-use crate::response::{plain, problem};
+use crate::patience::Timed;
+use crate::response::{Unbroken, plain, problem};
 use crate::routes::{Route, Router};
 use crate::worker::{RequestData, Workers};
 use crate::{Body, serve};
@@ -76,18 +78,43 @@ impl Application {
         if let Err(reason) = headers::complete_uri(&mut request, Scheme::HTTP) {
             return problem(StatusCode::BAD_REQUEST, reason);
         }
-        let Some(_place) = self.admission.enter().await else {
+        let limit = self.limits.body_bytes;
+        if request.body().size_hint().lower() > limit as u64 {
+            return problem(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                &format!("the body of a request is at most {limit} bytes"),
+            );
+        }
+        let place = self.admission.enter().await;
+        if place.is_none() {
             return problem(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too many requests are waiting",
             );
-        };
-        let request = request.map(|body| {
-            body.map_err(|error| Error::InternalError(Some(error.to_string())))
-                .boxed_unsync()
-        });
-        let response = self.route(request, client, RequestData { depth: 0 }).await;
+        }
+        let request = request.map(|body| self.bounded(body));
+        let response = self
+            .route(request, client, RequestData::new(0, place))
+            .await;
         response.map(|body| body.map_err(Into::into).boxed_unsync())
+    }
+
+    /// A request's body as guests read it: no longer and no slower than allowed.
+    fn bounded(&self, body: Body) -> WasiBody {
+        let limit = self.limits.body_bytes;
+        let empty = body.is_end_stream();
+        let body = Limited::new(body, limit).map_err(move |error| {
+            if error.is::<LengthLimitError>() {
+                Error::HttpRequestBodySize(Some(limit as u64))
+            } else {
+                Error::InternalError(Some(error.to_string()))
+            }
+        });
+        if empty {
+            body.boxed_unsync()
+        } else {
+            Timed::new(body.boxed_unsync(), self.limits.stall_timeout).boxed_unsync()
+        }
     }
 
     async fn route(
@@ -170,7 +197,7 @@ impl Application {
             );
             return Err(Error::LoopDetected);
         }
-        Ok(RequestData { depth: depth + 1 })
+        Ok(RequestData::new(depth + 1, None))
     }
 
     async fn answer(
@@ -179,8 +206,16 @@ impl Application {
         request: Request<WasiBody>,
         data: RequestData,
     ) -> Response<WasiBody> {
+        let instance = Arc::clone(&data.instance);
         let error = match component.handler.handle(data, request).await {
-            Ok(response) => return response,
+            Ok(response) => {
+                return match instance.get() {
+                    Some(failed) if !response.body().is_end_stream() => {
+                        response.map(|body| Unbroken::new(body, failed).boxed_unsync())
+                    }
+                    _ => response,
+                };
+            }
             Err(error) => error,
         };
         let id = &component.id;

@@ -39,6 +39,9 @@ enum Failure {
 /// Reads a cron expression: six or seven fields, seconds first.
 pub(crate) fn schedule(expression: &str) -> Result<Schedule, String> {
     Schedule::from_str(expression).map_err(|error| {
+        // The library shows the place in lines of its own; its last line says what is wrong.
+        let error = error.to_string();
+        let error = error.lines().last().unwrap_or_default().trim_end_matches('.');
         format!(
             "\"{expression}\" is no schedule ({error}); write seconds, minutes, hours, day of month, month, day of week, and a year if need be, for example \"*/5 * * * * *\" for every five seconds"
         )

@@ -24,6 +24,7 @@ mod logs;
 mod manifest;
 mod options;
 mod outbound;
+mod patience;
 mod response;
 mod routes;
 mod serve;

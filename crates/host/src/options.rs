@@ -87,10 +87,17 @@ pub struct Limits {
     pub instance_memory: usize,
     /// How many components deep a request may be passed on in process.
     pub chain_depth: u32,
-    /// Connections that `serve` holds open at the same time.
+    /// Body of one request from outside, in bytes.
+    pub body_bytes: usize,
+    /// Head of one request to `serve`, in bytes; larger ones are answered with 431.
+    pub header_bytes: usize,
+    /// Connections that `serve` holds open at the same time; more wait to be accepted.
     pub connections: usize,
     /// How long a client of `serve` may take to send a request's head.
     pub header_timeout: Duration,
+    /// How long a client may take to send the next piece of a body, or to take the next piece of
+    /// an answer.
+    pub stall_timeout: Duration,
     /// How long `serve` waits for open requests when it is told to stop.
     pub drain_timeout: Duration,
 }
@@ -114,8 +121,18 @@ impl Default for Limits {
             instance_memory: 1 << 30,
             // Deeper than any sensible application, shallow enough to end a loop quickly.
             chain_depth: 8,
+            // Twice the largest value that a store gives back, so that only a body without end
+            // is cut off.
+            body_bytes: 256 << 20,
+            // As much as common proxies pass on, cookies and tokens included.
+            header_bytes: 64 << 10,
+            // An idle connection costs some ten kilobytes, so that all of them are affordable.
             connections: 10_000,
+            // A head is one or two packets; idle connections are closed after this time too.
             header_timeout: Duration::from_secs(30),
+            // Longer than any network takes to repair itself.
+            stall_timeout: Duration::from_secs(60),
+            // Shorter than what process managers wait before they kill.
             drain_timeout: Duration::from_secs(10),
         }
     }

@@ -4,19 +4,15 @@
 use std::error::Error as _;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response, Uri, header};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
 use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, HasData, Resource};
 use wasmtime_wasi::TrappableError;
@@ -29,6 +25,7 @@ use wasmtime_wasi_http::{
 
 use crate::guest::{ComponentContext, GuestState};
 use crate::hosts::chained_component;
+use crate::patience::Timed;
 
 /// How long anything may take when the guest does not say, as in Spin.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
@@ -224,51 +221,6 @@ fn io_error(error: &io::Error) -> Option<Error> {
         io::ErrorKind::InvalidData => Error::TlsProtocolError,
         _ => return None,
     })
-}
-
-/// A body whose parts must not be further apart than a given time.
-struct Timed {
-    body: WasiBody,
-    between: Duration,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Timed {
-    fn new(body: WasiBody, between: Duration) -> Self {
-        Self {
-            body,
-            between,
-            sleep: Box::pin(sleep(between)),
-        }
-    }
-}
-
-impl Body for Timed {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            let deadline = Instant::now() + self.between;
-            self.sleep.as_mut().reset(deadline);
-            return Poll::Ready(frame);
-        }
-        self.sleep
-            .as_mut()
-            .poll(context)
-            .map(|()| Some(Err(Error::ConnectionReadTimeout)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 /// `wasi:http/client`, knowing which of an instance's requests is the caller.

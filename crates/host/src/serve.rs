@@ -13,9 +13,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::application::Application;
+use crate::patience::Patient;
 
 /// The wait after a failed accept, so that a process without file descriptors does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -29,9 +31,11 @@ pub(crate) async fn serve(
     let limits = &application.limits;
     let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
+    let mut open = JoinSet::new();
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
+        .max_header_size(limits.header_bytes)
         .header_read_timeout(limits.header_timeout);
     loop {
         let place = tokio::select! {
@@ -60,8 +64,10 @@ pub(crate) async fn serve(
                 Ok::<_, Infallible>(application.handle(request, client).await)
             }
         });
-        let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
+        let stream = TokioIo::new(Patient::new(stream, limits.stall_timeout));
+        let connection = graceful.watch(server.serve_connection(stream, service));
+        while open.try_join_next().is_some() {}
+        open.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!("connection of {client}: {error}");
             }
@@ -78,5 +84,6 @@ pub(crate) async fn serve(
             limits.drain_timeout
         );
     }
+    open.shutdown().await;
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Instances that serve HTTP requests, several at once and one after another.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime::component::{GuestTaskId, InstancePre};
 use wasmtime::{Engine, Store, StoreContextMut};
@@ -87,16 +89,34 @@ impl HandlerState for Workers {
                 concurrency: self.limits.instance_concurrency,
                 reuse: self.limits.instance_reuse,
                 request: self.limits.request_timeout.unwrap_or(FOREVER),
+                failed: Failed::default(),
             },
         })
     }
 }
 
+/// Whether an instance failed, for those who still read what it wrote.
+pub(crate) type Failed = Arc<AtomicBool>;
+
 /// What is passed along with a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct RequestData {
     /// How many components have passed the request on.
     pub depth: u32,
+    /// The place among the requests from outside; a request of another component has none.
+    pub place: Option<OwnedSemaphorePermit>,
+    /// Where the instance that takes the request says whether it failed.
+    pub instance: Arc<OnceLock<Failed>>,
+}
+
+impl RequestData {
+    pub(crate) fn new(depth: u32, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            depth,
+            place,
+            instance: Arc::default(),
+        }
+    }
 }
 
 /// One instance's bounds.
@@ -105,6 +125,7 @@ pub(crate) struct Worker {
     concurrency: usize,
     reuse: usize,
     request: Duration,
+    failed: Failed,
 }
 
 impl WorkerState for Worker {
@@ -128,12 +149,21 @@ impl WorkerState for Worker {
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let state = store.data_mut();
+        // Each request has a cell of its own, so it is empty.
+        let _ = data.instance.set(Arc::clone(&self.failed));
         state.depths.insert(task, data.depth);
         state.outbound.depth = data.depth;
-        Box::pin(sleep(self.request))
+        let (end, place) = (sleep(self.request), data.place);
+        // Dropped when the guest has answered, even if nobody waits for the answer any more.
+        Box::pin(async move {
+            end.await;
+            drop(place);
+        })
     }
 
     fn drop(&self, store: Store<GuestState>, result: Result<(), wasmtime::Error>) {
+        // Before the store goes and with it the bodies in it, which then seem to have ended.
+        self.failed.store(result.is_err(), Ordering::Release);
         match result {
             Ok(()) => {}
             // Without a panic under way it was dropped together with its runtime, which is how

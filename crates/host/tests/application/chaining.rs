@@ -73,7 +73,9 @@ async fn op2_chaining_needs_a_grant_and_a_component() {
 #[tokio::test(flavor = "multi_thread")]
 async fn op2_a_trap_behind_a_chain_is_an_answer_to_the_caller() {
     let app = App::new(CHAIN).await;
-    let answer = app.get("/front/fetch?http://back.spin.internal/trap").await;
+    let answer = app
+        .get("/front/fetch?http://back.spin.internal/misdeed/trap")
+        .await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(
         answer.text().contains("failed to answer"),

@@ -33,7 +33,7 @@ async fn op3_a_component_runs_by_the_clock_until_it_is_stopped() {
         }
     });
     let app = App::new(&format!(
-        "[[trigger.cron]]\ncomponent = \"ticker\"\ncron-expression = \"* * * * * * *\"\n[component.ticker]\nsource = \"TICKER\"\nenvironment = {{ TICK_AUTHORITY = \"{address}\" }}\nallowed_outbound_hosts = [\"http://{address}\"]"
+        "[[trigger.cron]]\ncomponent = \"ticker\"\ncron_expression = \"* * * * * * *\"\n[component.ticker]\nsource = \"TICKER\"\nenvironment = {{ TICK_AUTHORITY = \"{address}\" }}\nallowed_outbound_hosts = [\"http://{address}\"]"
     ))
     .await;
     let stop = CancellationToken::new();

@@ -10,7 +10,7 @@ use crate::support::{App, ONE};
 #[tokio::test(flavor = "multi_thread")]
 async fn op2_a_trap_is_a_problem_and_the_next_request_is_served() {
     let app = App::new(ONE).await;
-    let answer = app.get("/trap").await;
+    let answer = app.get("/misdeed/trap").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.headers["content-type"], "application/problem+json");
     assert_eq!(answer.json()["status"], 500);
@@ -23,7 +23,7 @@ async fn op2_a_busy_guest_gives_way_and_ends_at_its_time() {
         options.limits.request_timeout = Some(Duration::from_millis(1500));
     })
     .await;
-    let busy = join_all((0..4).map(|_| app.get("/busy")));
+    let busy = join_all((0..4).map(|_| app.get("/misdeed/loop")));
     let others = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let started = Instant::now();
@@ -43,9 +43,12 @@ async fn op2_a_busy_guest_gives_way_and_ends_at_its_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn op2_memory_is_bounded() {
     let app = App::with(ONE, |options| options.limits.instance_memory = 64 << 20).await;
-    assert_eq!(app.get("/allocate/16").await.text(), (16 << 20).to_string());
     assert_eq!(
-        app.get("/allocate/128").await.status,
+        app.get("/misdeed/allocate/16").await.text(),
+        (16 << 20).to_string()
+    );
+    assert_eq!(
+        app.get("/misdeed/allocate/128").await.status,
         StatusCode::INTERNAL_SERVER_ERROR
     );
     assert_eq!(app.get("/health").await.text(), "ok");

@@ -68,9 +68,9 @@ async fn op2_what_cannot_be_loaded_is_said_with_its_remedy() {
         (format!("{head}source = \"PROBE\"\nkey_value_stores = [\"other\"]"), "[key_value_store.other]"),
         (format!("{head}source = \"PROBE\"\nallowed_outbound_hosts = [\"example.com\"]"), "<scheme>://<host>"),
         (format!("{head}source = \"TICKER\""), "wasi:http/handler@0.3.0"),
-        ("[[trigger.cron]]\ncomponent = \"probe\"\ncron-expression = \"* * * * * *\"\n[component.probe]\nsource = \"PROBE\"".into(), "wasi:"),
-        ("[[trigger.cron]]\ncomponent = \"legacy\"\ncron-expression = \"* * * * * *\"\n[component.legacy]\nsource = \"LEGACY\"".into(), "handle-cron-event"),
-        ("[[trigger.cron]]\ncomponent = \"t\"\ncron-expression = \"often\"\n[component.t]\nsource = \"TICKER\"".into(), "cron-expression"),
+        ("[[trigger.cron]]\ncomponent = \"probe\"\ncron_expression = \"* * * * * *\"\n[component.probe]\nsource = \"PROBE\"".into(), "wasi:"),
+        ("[[trigger.cron]]\ncomponent = \"legacy\"\ncron_expression = \"* * * * * *\"\n[component.legacy]\nsource = \"LEGACY\"".into(), "handle-cron-event"),
+        ("[[trigger.cron]]\ncomponent = \"t\"\ncron_expression = \"often\"\n[component.t]\nsource = \"TICKER\"".into(), "cron_expression"),
     ];
     for (manifest, words) in cases {
         let folder = tempfile::tempdir().unwrap();

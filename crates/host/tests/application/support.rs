@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::http::{HeaderMap, Method, Request, StatusCode};
+use ::http::{HeaderMap, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use host::{Application, Body, LoadError, Options};
 use http_body_util::{BodyExt, Full};
@@ -17,6 +18,23 @@ const CLIENT: SocketAddr = SocketAddr::new(
     std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
     4711,
 );
+
+/// How long a test waits for what must happen. Only a failing test waits that long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for what must happen.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: nothing after {PATIENCE:?}"))
+}
+
+/// A body that is all there.
+pub fn whole(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
 
 /// One component under every path.
 pub const ONE: &str = r#"
@@ -98,11 +116,28 @@ impl App {
             .method(method)
             .uri(path)
             .header("host", "app.test")
-            .body(
-                Full::new(body)
-                    .map_err(|never| match never {})
-                    .boxed_unsync(),
-            )
+            .body(whole(body))
+            .expect("a request");
+        self.request(request).await
+    }
+
+    /// Sends a request and returns when the answer begins.
+    pub async fn begin(&self, method: Method, path: &str, body: Body) -> Response<Body> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "app.test")
+            .body(body)
+            .expect("a request");
+        self.application.handle(request, CLIENT).await
+    }
+
+    /// Sends a request with one more header.
+    pub async fn get_with(&self, path: &str, name: &str, value: &str) -> Answer {
+        let request = Request::get(path)
+            .header("host", "app.test")
+            .header(name, value)
+            .body(whole(""))
             .expect("a request");
         self.request(request).await
     }

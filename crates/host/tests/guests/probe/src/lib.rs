@@ -1,17 +1,19 @@
 //! One component with a path for everything that a host gives to components.
 
+mod misdeeds;
+mod outbound;
 mod script;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use bytes::Bytes;
 use futures::SinkExt;
 use http_body_util::BodyExt;
 use spin_sdk::http::body::IncomingBodyExt;
 use spin_sdk::http::{
-    BoxBody, EmptyBody, FullBody, IntoResponse, Method, Request, Response, StatusCode, box_body, send,
+    BoxBody, FullBody, IntoResponse, Request, Response, StatusCode, box_body,
 };
 use spin_sdk::http_service;
 
@@ -20,15 +22,15 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 #[http_service]
 async fn handle(request: Request) -> impl IntoResponse {
-    REQUESTS.fetch_add(1, Ordering::Relaxed);
-    match answer(request).await {
-        Ok(response) => response,
-        Err(error) => {
-            let mut response = full(format!("{error:#}"));
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            response
-        }
-    }
+    let number = REQUESTS.fetch_add(1, Ordering::Relaxed) + 1;
+    let mut response = answer(request).await.unwrap_or_else(|error| {
+        let mut response = full(format!("{error:#}"));
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        response
+    });
+    // Which of its instance's requests this one was.
+    response.headers_mut().insert("x-number", number.into());
+    response
 }
 
 fn full(text: impl Into<Bytes>) -> Response<BoxBody> {
@@ -37,7 +39,9 @@ fn full(text: impl Into<Bytes>) -> Response<BoxBody> {
 
 /// Takes the path that chaining or a route leaves, and does what its first word says.
 async fn answer(request: Request) -> anyhow::Result<Response<BoxBody>> {
-    let path = match request.headers().get("spin-path-info") {
+    // `x-do` says what to do under a route that leaves no path.
+    let headers = request.headers();
+    let path = match headers.get("x-do").or_else(|| headers.get("spin-path-info")) {
         Some(path) => path.to_str()?.to_owned(),
         None => request.uri().path().to_owned(),
     };
@@ -65,21 +69,20 @@ async fn answer(request: Request) -> anyhow::Result<Response<BoxBody>> {
         }
         ["sql"] => script::sql(&request.into_body().bytes().await?).await,
         ["many", rows] => script::many_rows(rows.parse()?).await,
+        ["blob", bytes] => script::blob(bytes.parse()?).await,
+        ["abandon", rows] => script::abandon_rows(rows.parse()?).await,
         ["kv"] => script::key_value(&request.into_body().bytes().await?).await,
-        ["fetch", ..] => fetch(request).await,
+        ["fetch", ..] => outbound::fetch(request).await,
+        ["pipe"] => outbound::pipe(request).await,
+        ["fetches", count] => outbound::many(request, count.parse()?).await,
         ["stream", count, milliseconds] => Ok(stream(count.parse()?, milliseconds.parse()?)),
         ["sleep", milliseconds] => {
             spin_sdk::time::sleep(Duration::from_millis(milliseconds.parse()?)).await;
             Ok(full("slept"))
         }
-        ["trap"] => panic!("as asked"),
-        ["busy"] => loop {
-            std::hint::black_box(());
-        },
-        ["allocate", megabytes] => {
-            let memory = vec![1_u8; megabytes.parse::<usize>()? << 20];
-            Ok(full(std::hint::black_box(memory).len().to_string()))
-        }
+        ["later", milliseconds] => Ok(later(milliseconds.parse()?)),
+        ["misdeed", name] => misdeeds::commit(name, request).await,
+        ["misdeed", name, detail] => misdeeds::commit(&format!("{name}/{detail}"), request).await,
         _ => bail!("no such path: {path}"),
     }
 }
@@ -114,53 +117,6 @@ async fn echo(request: Request) -> anyhow::Result<Response<BoxBody>> {
     Ok(Response::new(box_body(body)))
 }
 
-/// Passes the request on to the address in its query, and the answer back.
-async fn fetch(request: Request) -> anyhow::Result<Response<BoxBody>> {
-    let target = request.uri().query().context("the address belongs in the query")?.to_owned();
-    let method = request.method().clone();
-    let builder = spin_sdk_request(method, &target);
-    let body = request.into_body().bytes().await?;
-    let outgoing = if body.is_empty() {
-        builder.body(box_body(EmptyBody::new()))?
-    } else {
-        builder.body(box_body(FullBody::new(body)))?
-    };
-    match send(outgoing).await {
-        Ok(response) => {
-            let status = response.status();
-            let location = response.headers().get("location").cloned();
-            let body = response.into_body().bytes().await.map_err(|code| anyhow!("body: {code:?}"))?;
-            let mut response = full(body);
-            *response.status_mut() = status;
-            if let Some(location) = location {
-                response.headers_mut().insert("location", location);
-            }
-            Ok(response)
-        }
-        Err(code) => bail!("{code:?}"),
-    }
-}
-
-fn spin_sdk_request(method: Method, target: &str) -> RequestBuilder {
-    let mut request = Request::<()>::new(());
-    *request.method_mut() = method;
-    RequestBuilder { request, target: target.to_owned() }
-}
-
-/// `http::request::Builder`, which the SDK does not show.
-struct RequestBuilder {
-    request: Request<()>,
-    target: String,
-}
-
-impl RequestBuilder {
-    fn body(self, body: BoxBody) -> anyhow::Result<Request<BoxBody>> {
-        let mut request = self.request.map(|()| body);
-        *request.uri_mut() = self.target.parse()?;
-        Ok(request)
-    }
-}
-
 fn stream(count: u32, milliseconds: u64) -> Response<BoxBody> {
     let (mut pieces, body) = spin_sdk::http::body::stream::<String>();
     spin_sdk::wasip3::spawn(async move {
@@ -172,4 +128,15 @@ fn stream(count: u32, milliseconds: u64) -> Response<BoxBody> {
         }
     });
     Response::new(box_body(body))
+}
+
+/// Answers at once, and writes a line to the database some time after that.
+fn later(milliseconds: u64) -> Response<BoxBody> {
+    spin_sdk::wasip3::spawn(async move {
+        spin_sdk::time::sleep(Duration::from_millis(milliseconds)).await;
+        if let Err(error) = script::note("later").await {
+            eprintln!("later: {error:#}");
+        }
+    });
+    full("now")
 }

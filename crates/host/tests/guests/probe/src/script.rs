@@ -106,12 +106,63 @@ pub async fn many_rows(count: u64) -> anyhow::Result<Response<BoxBody>> {
     Ok(super::full(format!("{rows} {sum}")))
 }
 
+/// Reads one row of many, forgets the rest, and uses the connection again.
+pub async fn abandon_rows(count: u64) -> anyhow::Result<Response<BoxBody>> {
+    let connection = Connection::open_default().await?;
+    let sql = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n"
+    );
+    let mut result = connection.execute(sql, []).await?;
+    let first = result.next().await.and_then(|row| row.get::<i64>(0));
+    drop(result);
+    let again = connection.execute("SELECT 7", []).await?.collect().await?;
+    Ok(super::full(format!("{first:?} {:?}", again[0].get::<i64>(0))))
+}
+
+/// Stores a blob, reads it back, and says how long it is and whether it is the same.
+pub async fn blob(bytes: usize) -> anyhow::Result<Response<BoxBody>> {
+    let connection = Connection::open_default().await?;
+    connection.execute("CREATE TABLE blobs (value BLOB)", []).await?.collect().await?;
+    let blob: Vec<u8> = (0..bytes).map(|index| (index % 251) as u8).collect();
+    connection
+        .execute("INSERT INTO blobs VALUES (?)", [Value::Blob(blob)])
+        .await?
+        .collect()
+        .await?;
+    let mut result = connection.execute("SELECT value FROM blobs", []).await?;
+    let row = result.next().await;
+    let Some(Value::Blob(blob)) = row.and_then(|row| row.values.into_iter().next()) else {
+        anyhow::bail!("no blob: {:?}", result.result().await);
+    };
+    result.result().await?;
+    let same = blob.iter().enumerate().all(|(index, byte)| usize::from(*byte) == index % 251);
+    Ok(super::full(format!("{} {same}", blob.len())))
+}
+
+/// Writes a line into the table `notes`.
+pub async fn note(line: &str) -> anyhow::Result<()> {
+    let connection = Connection::open_default().await?;
+    connection.execute("CREATE TABLE IF NOT EXISTS notes (line)", []).await?.collect().await?;
+    connection
+        .execute("INSERT INTO notes VALUES (?)", [Value::Text(line.into())])
+        .await?
+        .collect()
+        .await?;
+    Ok(())
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum KeyValue {
     Open(String),
     Get(String),
     Set(String, String),
+    /// A key and how many bytes of value to write.
+    Fill(String, usize),
+    /// How many bytes a key's value has.
+    Length(String),
+    /// Opens as many stores at once, and says how far it came.
+    OpenMany(usize),
     Delete(String),
     Exists(String),
     Keys,
@@ -132,6 +183,13 @@ pub async fn key_value(script: &[u8]) -> anyhow::Result<Response<BoxBody>> {
                 store()?.get(key).await.map(|value| json!(value.map(|v| String::from_utf8_lossy(&v).into_owned())))
             }
             KeyValue::Set(key, value) => store()?.set(key, value).await.map(|()| json!("set")),
+            KeyValue::Fill(key, bytes) => {
+                store()?.set(key, vec![255; bytes]).await.map(|()| json!("filled"))
+            }
+            KeyValue::Length(key) => {
+                store()?.get(key).await.map(|value| json!(value.map(|value| value.len())))
+            }
+            KeyValue::OpenMany(count) => open_many(count).await,
             KeyValue::Delete(key) => store()?.delete(key).await.map(|()| json!("deleted")),
             KeyValue::Exists(key) => store()?.exists(key).await.map(|there| json!(there)),
             KeyValue::Keys => store()?.get_keys().await.collect().await.map(|mut keys| {
@@ -142,4 +200,15 @@ pub async fn key_value(script: &[u8]) -> anyhow::Result<Response<BoxBody>> {
         results.push(result.unwrap_or_else(|error| json!({ "error": format!("{error:?}") })));
     }
     Ok(super::full(serde_json::to_vec(&results)?))
+}
+
+async fn open_many(count: usize) -> Result<Json, spin_sdk::key_value::Error> {
+    let mut stores = Vec::new();
+    for _ in 0..count {
+        match Store::open_default().await {
+            Ok(store) => stores.push(store),
+            Err(error) => return Ok(json!([stores.len(), format!("{error:?}")])),
+        }
+    }
+    Ok(json!([stores.len()]))
 }

@@ -22,8 +22,16 @@ impl Guest for Ticker {
         let pending = outgoing_handler::handle(request, None).map_err(|code| other(&format!("{code:?}")))?;
         pending.subscribe().block();
         match pending.get() {
-            Some(Ok(Ok(response))) if response.status() == 200 => Ok(()),
-            answer => Err(other(&format!("{answer:?}"))),
+            Some(Ok(Ok(response))) if response.status() == 200 => {}
+            answer => return Err(other(&format!("{answer:?}"))),
+        }
+        match std::env::var("TICK_MISDEED").as_deref() {
+            Ok("trap") => panic!("as asked"),
+            Ok("loop") => loop {
+                std::hint::black_box(());
+            },
+            Ok("fail") => Err(other("as asked")),
+            _ => Ok(()),
         }
     }
 }
