@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     TooLarge,
     #[error("the request's body stopped coming")]
     Stalled,
+    #[error("the request's body broke off or is not valid")]
+    Broken,
 }
 
 /// The proxy's view of a body that somebody else reads.
@@ -33,7 +35,8 @@ impl Faults {
         match self.0.load(Ordering::Acquire) {
             0 => None,
             1 => Some(Fault::TooLarge),
-            _ => Some(Fault::Stalled),
+            2 => Some(Fault::Stalled),
+            _ => Some(Fault::Broken),
         }
     }
 
@@ -41,6 +44,7 @@ impl Faults {
         let number = match fault {
             Fault::TooLarge => 1,
             Fault::Stalled => 2,
+            Fault::Broken => 3,
         };
         self.0.store(number, Ordering::Release);
         fault
@@ -95,7 +99,10 @@ impl http_body::Body for RequestBody {
         self.stall = None;
         let frame = match next {
             None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a request's body broke off");
+                return Poll::Ready(Some(Err(self.faults.set(Fault::Broken).into())));
+            }
             Some(Ok(frame)) => frame,
         };
         let length = frame.data_ref().map_or(0, Bytes::len) as u64;

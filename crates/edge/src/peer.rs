@@ -15,14 +15,13 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 /// How HTTP/2 begins where nothing was negotiated (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What the first read may bring; it is given back once it is parsed.
+/// What the first read may bring.
 const FIRST_READ: usize = 1024;
 /// What a client may send on one stream before the application has taken it: enough for 20 MB/s
 /// over 10 ms, and small beside what the application holds for a request.
@@ -138,29 +137,38 @@ async fn open(
             Ok((Stream::Tls(Box::new(stream)), Bytes::new(), http2))
         }
         None => {
-            let mut stream = stream;
+            let mut early = BytesMut::new();
             // Connections that are opened ahead wait here, and hold no buffers.
-            tokio::time::timeout(limits.idle_timeout, stream.readable()).await??;
-            let (early, http2) =
-                tokio::time::timeout(limits.head_timeout, first_bytes(&mut stream)).await??;
+            tokio::time::timeout(limits.idle_timeout, read(&stream, &mut early)).await??;
+            let deciding = async {
+                while PREFACE.len() > early.len() && PREFACE.starts_with(&early) {
+                    if !read(&stream, &mut early).await? {
+                        break;
+                    }
+                }
+                io::Result::Ok(())
+            };
+            tokio::time::timeout(limits.head_timeout, deciding).await??;
+            let http2 = early.starts_with(PREFACE);
+            let early = early.freeze();
             Ok((Stream::Plain(stream), early, http2))
         }
     }
 }
 
-/// Reads until it is sure whether the client begins HTTP/2 at once.
-async fn first_bytes(stream: &mut TcpStream) -> io::Result<(Bytes, bool)> {
-    let mut early = BytesMut::with_capacity(FIRST_READ);
+/// Reads a little; false at the end.
+async fn read(stream: &TcpStream, early: &mut BytesMut) -> io::Result<bool> {
     loop {
-        if stream.read_buf(&mut early).await? == 0 {
-            return Ok((early.freeze(), false));
-        }
-        let length = early.len().min(PREFACE.len());
-        if early[..length] != PREFACE[..length] {
-            return Ok((early.freeze(), false));
-        }
-        if length == PREFACE.len() {
-            return Ok((early.freeze(), true));
+        stream.readable().await?;
+        let mut bytes = [0; FIRST_READ];
+        match stream.try_read(&mut bytes) {
+            Ok(length) => {
+                early.extend_from_slice(&bytes[..length]);
+                return Ok(length > 0);
+            }
+            // Being readable is a hint.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
     }
 }

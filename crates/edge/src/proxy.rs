@@ -83,6 +83,11 @@ pub(crate) async fn proxy(
             "the body of the request stopped coming",
             request_id,
         )),
+        (Some(Fault::Broken), _) => ends(problem(
+            Slug::BadRequest,
+            "the request's body broke off or is not valid",
+            request_id,
+        )),
         (None, Ok(Ok(answer))) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
             tracing::warn!(
                 ?request_id,

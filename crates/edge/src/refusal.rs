@@ -12,7 +12,7 @@ const TOO_LARGE: &[u8] = b"HTTP/1.1 431 ";
 /// The same refusal with words, when `bytes` is one of hyper's.
 pub(crate) fn in_words(bytes: &[u8]) -> Option<Bytes> {
     let problem = if bytes.starts_with(BAD_REQUEST) {
-        Problem::new(Slug::BadRequest, "this is not a valid HTTP/1.1 request")
+        Problem::new(Slug::BadRequest, "what came is not a valid HTTP request")
     } else if bytes.starts_with(TOO_LARGE) {
         Problem::new(
             Slug::RequestHeaderFieldsTooLarge,

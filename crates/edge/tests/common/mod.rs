@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod http;
+pub mod server;
 
 use ::http::{Request, Response, StatusCode};
 use bytes::Bytes;
