@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -30,6 +31,13 @@ pub(super) async fn compile_all(
         .iter()
         .map(|(id, component)| (component.source.clone(), id.clone()))
         .collect();
+    // All of them before the first one is compiled, so that mistakes are told at once.
+    for (source, id) in &sources {
+        check(source).map_err(|reason| {
+            let build = manifest.components.get(id).and_then(|c| c.build.as_deref());
+            unusable(&options.manifest, id, source, build, &reason)
+        })?;
+    }
     let (done, total) = (Arc::new(AtomicUsize::new(0)), sources.len());
     let mut tasks = JoinSet::new();
     for (source, id) in sources {
@@ -41,8 +49,8 @@ pub(super) async fn compile_all(
             .get(&id)
             .and_then(|component| component.build.clone());
         tasks.spawn_blocking(move || {
-            let wasm = std::fs::read(&source)
-                .map_err(|error| missing(&path, &id, &source, build.as_deref(), &error))?;
+            let refuse = |reason: String| unusable(&path, &id, &source, build.as_deref(), &reason);
+            let wasm = std::fs::read(&source).map_err(|error| refuse(error.to_string()))?;
             let component = match cache.load(&engine, &wasm) {
                 Some(component) => component,
                 None => {
@@ -54,9 +62,9 @@ pub(super) async fn compile_all(
                     });
                     match elsewhere.then(|| cache.load(&engine, &wasm)).flatten() {
                         Some(component) => component,
-                        None => cache.compile(&engine, &wasm).map_err(|error| {
-                            LoadError::component(&path, &id, unusable(&source, &wasm, &error))
-                        })?,
+                        None => cache
+                            .compile(&engine, &wasm)
+                            .map_err(|error| refuse(format!("it does not compile: {error:#}")))?,
                     }
                 }
             };
@@ -92,7 +100,7 @@ pub fn compile(source: &Path, cache_dir: &Path) -> Result<(), LoadError> {
     cache
         .compile(&engine, &wasm)
         .map(drop)
-        .map_err(|error| LoadError::Engine(unusable(source, &wasm, &error)))
+        .map_err(|error| LoadError::Engine(format!("{}: {error:#}", source.display())))
 }
 
 /// Whether another process has compiled the component. If not, this process finds out why.
@@ -112,12 +120,31 @@ fn compile_elsewhere(compiler: &[OsString], source: &Path, cache_dir: &Path) -> 
     }
 }
 
-fn missing(
+/// The first bytes of every WebAssembly file, and of one that is no component.
+const WASM: &[u8] = b"\0asm";
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// Says why a file cannot be a component, from its first bytes.
+fn check(source: &Path) -> Result<(), String> {
+    let mut start = Vec::with_capacity(MODULE.len());
+    std::fs::File::open(source)
+        .and_then(|file| file.take(MODULE.len() as u64).read_to_end(&mut start))
+        .map_err(|error| error.to_string())?;
+    if start == MODULE {
+        Err("it is a module and no component; components come from the target wasm32-wasip2".into())
+    } else if start.starts_with(WASM) {
+        Ok(())
+    } else {
+        Err("it is not WebAssembly; name the file that the build command writes".into())
+    }
+}
+
+fn unusable(
     manifest: &Path,
     id: &str,
     source: &Path,
     build: Option<&str>,
-    error: &std::io::Error,
+    reason: &str,
 ) -> LoadError {
     let remedy = match build {
         Some(command) => format!("build it with: {command}"),
@@ -126,24 +153,6 @@ fn missing(
     LoadError::component(
         manifest,
         id,
-        format!("`source` names {}: {error}; {remedy}", source.display()),
-    )
-}
-
-/// The first bytes of every WebAssembly file, and the version that follows in a plain module.
-const WASM: &[u8] = b"\0asm";
-const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-
-fn unusable(source: &Path, wasm: &[u8], error: &wasmtime::Error) -> String {
-    let remedy = if wasm.starts_with(MODULE) {
-        "it is a plain module: build it for wasm32-wasip2, which makes components".to_owned()
-    } else if wasm.starts_with(WASM) {
-        format!("build it again, with a Spin SDK of version 7 or older: {error:#}")
-    } else {
-        "it is not WebAssembly: name the file that the build command writes".to_owned()
-    };
-    format!(
-        "`source` names {}, which is no usable component; {remedy}",
-        source.display()
+        format!("`source` names {}: {reason}; {remedy}", source.display()),
     )
 }

@@ -2,7 +2,7 @@
 
 use ::http::{Method, StatusCode};
 
-use crate::support::App;
+use crate::support::{App, soon};
 
 const CHAIN: &str = r#"
 [[trigger.http]]
@@ -117,4 +117,32 @@ async fn op2_chains_are_as_deep_as_allowed_and_no_deeper() {
         (both.0.text(), both.1.text()),
         ("ErrorCode::LoopDetected", "ok")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_a_component_without_an_http_trigger_is_no_destination() {
+    let manifest = format!(
+        "{}[component.ticker]\nsource = \"TICKER\"\n[[trigger.cron]]\ncomponent = \"ticker\"\ncron_expression = \"0 0 0 1 1 *\"\n",
+        CHAIN.replace("gone.spin.internal", "ticker.spin.internal")
+    );
+    let app = App::new(&manifest).await;
+    let answer = app
+        .get("/front/fetch?http://ticker.spin.internal/health")
+        .await;
+    assert_eq!(answer.text(), "ErrorCode::DestinationNotFound");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_a_component_that_calls_itself_for_ever_is_stopped() {
+    let app = App::new(
+        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"probe\"\n[component.probe]\nsource = \"PROBE\"\nallowed_outbound_hosts = [\"http://self\"]",
+    )
+    .await;
+    let mut path = "/health".to_owned();
+    for _ in 0..20 {
+        path = format!("/fetch?http://self.alt{path}");
+    }
+    let answer = soon("an end", app.get(&path)).await;
+    assert_eq!(answer.text(), "ErrorCode::LoopDetected");
+    assert_eq!(app.get("/health").await.text(), "ok");
 }

@@ -63,7 +63,7 @@ async fn op2_what_cannot_be_loaded_is_said_with_its_remedy() {
     let head = "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"probe\"\n[component.probe]\n";
     let cases = [
         (format!("{head}source = \"missing.wasm\"\n[component.probe.build]\ncommand = \"make it\""), "build it with: make it"),
-        (format!("{head}source = \"spin.toml\""), "no usable component"),
+        (format!("{head}source = \"spin.toml\""), "it is not WebAssembly"),
         (format!("{head}source = \"PROBE\"\nsqlite_databases = [\"other\"]"), "[sqlite_database.other]"),
         (format!("{head}source = \"PROBE\"\nkey_value_stores = [\"other\"]"), "[key_value_store.other]"),
         (format!("{head}source = \"PROBE\"\nallowed_outbound_hosts = [\"example.com\"]"), "<scheme>://<host>"),

@@ -6,7 +6,8 @@ use ::http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::App;
+use crate::support::{App, soon};
+use crate::upstream::Upstream;
 
 /// A server that gives every connection the same answer, once.
 async fn server(answer: &'static str) -> SocketAddr {
@@ -120,4 +121,116 @@ async fn op2_self_reaches_the_own_application() {
         refused.get("/fetch?http://self.alt/health").await.text(),
         "ErrorCode::HttpRequestDenied"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_addresses_may_be_templates_and_wildcards() {
+    let upstream = Upstream::start().await;
+    upstream.release(10);
+    let (address, port) = (upstream.address, upstream.address.port());
+    let load = async |allowed: &str, variable: Option<String>| {
+        let manifest = format!(
+            "[variables]\nupstream = {{ required = true }}\n[[trigger.http]]\nroute = \"/...\"\ncomponent = \"probe\"\n[component.probe]\nsource = \"PROBE\"\nallowed_outbound_hosts = [{allowed}]"
+        );
+        App::with(&manifest, |options| {
+            options.variables = variable
+                .map(|value| ("upstream".into(), value))
+                .into_iter()
+                .collect();
+        })
+        .await
+    };
+    // entries, the variable's value, whether the server may be called
+    let cases = [
+        (
+            "\"http://{{ upstream }}\"".to_owned(),
+            Some(address.to_string()),
+            true,
+        ),
+        (
+            "\"{{ upstream }}\"".to_owned(),
+            Some("http://127.0.0.1:*".into()),
+            true,
+        ),
+        (
+            "\"{{ upstream }}\"".to_owned(),
+            Some("http://127.0.0.1:1".into()),
+            false,
+        ),
+        ("\"{{ upstream }}\"".to_owned(), Some(String::new()), false),
+        // As in Spin, one template without a value denies everything.
+        (
+            format!("\"http://127.0.0.1:{port}\", \"{{{{ upstream }}}}\""),
+            None,
+            false,
+        ),
+        (format!("\"http://127.0.0.1:{port}\""), None, true),
+        ("\"*://127.0.0.0/8:*\"".to_owned(), None, true),
+        (format!("\"http://*.example.com:{port}\""), None, false),
+    ];
+    for (allowed, variable, expected) in cases {
+        let app = load(&allowed, variable.clone()).await;
+        let answer = app.get(&format!("/fetch?http://{address}/")).await;
+        let text = if expected {
+            "answered"
+        } else {
+            "ErrorCode::HttpRequestDenied"
+        };
+        assert_eq!(answer.text(), text, "{allowed} {variable:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_a_server_that_does_not_answer_is_a_timeout_to_the_guest() {
+    let mut upstream = Upstream::start().await;
+    let app = app("http://127.0.0.1:*").await;
+    let path = format!("/fetch?http://{}/", upstream.address);
+    let answer = soon("an end", app.get_with(&path, "x-timeouts", "5000,100,-")).await;
+    assert_eq!(answer.text(), "ErrorCode::ConnectionReadTimeout");
+    upstream.closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_a_server_that_stops_halfway_is_a_timeout_to_the_guest() {
+    let upstream = Upstream::answering("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
+    upstream.release(1);
+    let app = app("http://127.0.0.1:*").await;
+    let path = format!("/fetch?http://{}/", upstream.address);
+    let answer = soon("an end", app.get_with(&path, "x-timeouts", "-,-,100")).await;
+    assert_eq!(answer.text(), "body: ErrorCode::ConnectionReadTimeout");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn op2_components_of_wasi_0_2_call_under_the_same_rules() {
+    let mut upstream = Upstream::start().await;
+    let address = upstream.address;
+    let manifest = format!(
+        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"legacy\"\n[component.legacy]\nsource = \"LEGACY\"\nallowed_outbound_hosts = [\"http://{address}\", \"http://legacy.spin.internal\"]"
+    );
+    let app = App::new(&manifest).await;
+    let call = |target: &str| format!("/call/{target}/x");
+    let denied = app.get(&call("127.0.0.1:1")).await;
+    assert!(
+        denied.text().contains("HttpRequestDenied"),
+        "{}",
+        denied.text()
+    );
+    // The guest waits a second for the first byte.
+    let late = soon("an end", app.get(&call(&address.to_string()))).await;
+    assert!(
+        late.text().contains("ConnectionReadTimeout"),
+        "{}",
+        late.text()
+    );
+    upstream.closed().await;
+    upstream.release(1);
+    assert_eq!(
+        app.get(&call(&address.to_string())).await.text(),
+        "answered"
+    );
+    // Chaining, and a chain that would never end.
+    assert_eq!(app.get(&call("legacy.spin.internal")).await.text(), "/x 1");
+    let endless = format!("/{}x", "call/legacy.spin.internal/".repeat(20));
+    let answer = soon("an end", app.get(&endless)).await;
+    assert!(answer.text().contains("LoopDetected"), "{}", answer.text());
 }
