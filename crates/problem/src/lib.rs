@@ -26,10 +26,11 @@ pub enum Slug {
     UpstreamFailed,
     Unavailable,
     Timeout,
+    StorageFull,
 }
 
 impl Slug {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -45,6 +46,7 @@ impl Slug {
         Self::UpstreamFailed,
         Self::Unavailable,
         Self::Timeout,
+        Self::StorageFull,
     ];
 
     fn parts(self) -> (&'static str, &'static str, StatusCode) {
@@ -100,6 +102,11 @@ impl Slug {
                 StatusCode::SERVICE_UNAVAILABLE,
             ),
             Self::Timeout => ("timeout", "Timeout", StatusCode::GATEWAY_TIMEOUT),
+            Self::StorageFull => (
+                "storage-full",
+                "Storage full",
+                StatusCode::INSUFFICIENT_STORAGE,
+            ),
         }
     }
     pub fn name(self) -> &'static str {
@@ -135,6 +142,8 @@ impl Problem {
         let headers = match slug {
             Slug::Unauthorized => vec![("www-authenticate", "Bearer".to_owned())],
             Slug::Unavailable => vec![("retry-after", "1".to_owned())],
+            // Somebody has to free space first.
+            Slug::StorageFull => vec![("retry-after", "30".to_owned())],
             _ => Vec::new(),
         };
         Self {
