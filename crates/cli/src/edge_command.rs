@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::failure::{Failure, Outcome};
 use crate::state_dir::StateDir;
-use crate::{credentials, duration, listen, shutdown};
+use crate::{credentials, duration, listen, open_files, shutdown};
 
 /// How `spin up` is given the application's secret; the edge reads the same.
 const SECRET_VARIABLE: &str = "SPIN_VARIABLE_JWT_SECRET";
@@ -76,6 +76,7 @@ pub async fn run(args: EdgeArgs) -> Outcome {
     };
     let keys = credentials::keys(&secret, &state)?;
     let shutdown = shutdown::on_signal()?;
+    open_files::raise();
     let listener = listen::bind(args.listen).await?;
     let address = listen::address_of(&listener)?;
     let mut options = edge::Options::new(Arc::new(EdgeTokens(keys)));

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::edge_command::EdgeTokens;
 use crate::failure::{Failure, Outcome};
 use crate::state_dir::StateDir;
-use crate::{credentials, listen, project, shutdown};
+use crate::{credentials, database_file, listen, open_files, project, shutdown};
 
 /// How long the parts may take to end together before the process leaves.
 const END_TIMEOUT: Duration = Duration::from_secs(15);
@@ -91,6 +91,9 @@ pub async fn run(args: UpArgs) -> Outcome {
     let state = StateDir::new(&args.state_dir);
     state.create()?;
     let _lock = state.lock()?;
+    let config = args.runtime_config_file.as_deref();
+    database_file::refuse_newer(config, state.path()).await?;
+    open_files::raise();
     state.remove_address();
     let secret = state.secret_or_new()?;
     let keys = credentials::keys(&secret, &state)?;

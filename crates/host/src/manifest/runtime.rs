@@ -108,3 +108,17 @@ impl Backend {
         })
     }
 }
+
+/// The file of a labelled SQLite database under a runtime configuration, for whoever looks at it
+/// before the application does; `None` for one in memory. Nothing is opened or made.
+pub fn database_file(
+    config: Option<&Path>,
+    state_dir: &Path,
+    label: &str,
+) -> Result<Option<PathBuf>, LoadError> {
+    let config = RuntimeConfig::read(config, state_dir)?;
+    Ok(match config.sqlite.get(label) {
+        Some(SqliteDatabase::File(path)) => Some(path.clone()),
+        Some(SqliteDatabase::Memory) | None => None,
+    })
+}
