@@ -358,6 +358,7 @@ fn tidy_every_kind_of_problem_has_its_page() {
         "upstream-failed",
         "unavailable",
         "timeout",
+        "storage-full",
     ];
     for slug in slugs {
         let path = root().join(format!("docs/errors/{slug}.md"));

@@ -3,7 +3,7 @@
 
 mod handlers;
 
-use guest::{Request, Response};
+use guest::{Request, Response, store_failed};
 use http::Method;
 use problem::{Problem, Slug};
 
@@ -48,13 +48,4 @@ async fn route(request: Request) -> Result<Response, Problem> {
 fn not_allowed(allow: &'static str) -> Problem {
     Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}"))
         .with_header("allow", allow)
-}
-
-/// A fault of the store, told once to the log and without its cause to the caller.
-fn store_failed(error: store::StoreError) -> Problem {
-    guest::log_error("store", &error);
-    match error {
-        store::StoreError::Newer { .. } => Problem::new(Slug::Unavailable, error.to_string()),
-        _ => Problem::new(Slug::Unavailable, "the database did not answer in time"),
-    }
 }

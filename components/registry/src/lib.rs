@@ -7,7 +7,7 @@ mod check;
 mod handlers;
 mod view;
 
-use guest::{Request, Response};
+use guest::{Request, Response, store_failed};
 use http::Method;
 use problem::{Problem, Slug};
 
@@ -47,12 +47,6 @@ async fn route(request: Request) -> Result<Response, Problem> {
 fn not_allowed(allow: &'static str) -> Problem {
     Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}"))
         .with_header("allow", allow)
-}
-
-/// A fault of the store, told once to the log and without its cause to the caller.
-fn store_failed(error: store::StoreError) -> Problem {
-    guest::log_error("store", &error);
-    Problem::new(Slug::Unavailable, "the database did not answer in time")
 }
 
 /// Servers may have become free: the tasks that wait are looked at now, best effort.

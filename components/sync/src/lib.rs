@@ -49,16 +49,13 @@ fn not_allowed(allow: &'static str) -> Problem {
 
 /// What a caller may know of a fault; the cause goes to the log once.
 fn rooms_failed(error: RoomsError) -> Problem {
-    guest::log_error("rooms", &error);
+    if !matches!(error, RoomsError::Store(_)) {
+        guest::log_error("rooms", &error);
+    }
     match error {
+        RoomsError::Store(error) => guest::store_failed(error),
         RoomsError::DuplicateRoom(_) => Problem::new(Slug::BadRequest, error.to_string()),
         RoomsError::Contended => Problem::new(Slug::Unavailable, error.to_string()),
-        RoomsError::Store(store::StoreError::Newer { .. }) => {
-            Problem::new(Slug::Unavailable, error.to_string())
-        }
-        RoomsError::Store(_) => {
-            Problem::new(Slug::Unavailable, "the database did not answer in time")
-        }
         RoomsError::Gap(_) | RoomsError::Document(_) | RoomsError::Export(_) => {
             Problem::new(Slug::Internal, "the room could not be read")
         }

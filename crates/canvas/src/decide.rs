@@ -8,6 +8,12 @@ use crate::view::NodeView;
 /// databases refuse values near a megabyte.
 pub const PROMPT_BYTES: usize = 64 * 1024;
 
+/// The same for `params` as JSON, and for the addresses of the inputs.
+pub const SETTINGS_BYTES: usize = 64 * 1024;
+
+/// Ids of nodes that become tasks, and of tasks: the bound of the task routes.
+pub const ID_BYTES: usize = 128;
+
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -38,6 +44,8 @@ pub enum Step {
 /// Decides about `node`. `resolve` is called only when its inputs matter.
 pub fn decide(node: &NodeView, resolve: impl FnOnce() -> Inputs) -> Step {
     match (&node.pending_task, node.deleted) {
+        // No task of ours has such a name; what there may be is not this node's.
+        (Some(task), true) if task.len() > ID_BYTES => return Step::Nothing,
         (Some(task), true) => return Step::Cancel { task: task.clone() },
         (Some(_), false) | (None, true) => return Step::Nothing,
         (None, false) => {}
@@ -59,6 +67,12 @@ fn generate(node: &NodeView, resolve: impl FnOnce() -> Inputs) -> Step {
     let Some(kind) = kind(node) else {
         return Step::Nothing;
     };
+    let too_long = |what: &str, limit: usize| Step::Fail {
+        error: format!("the {what} longer than {limit} bytes"),
+    };
+    if node.id.len() > ID_BYTES {
+        return too_long("node's id is", ID_BYTES);
+    }
     match resolve() {
         Inputs::Waiting(_) => Step::Nothing,
         Inputs::Failed(input) => Step::Fail {
@@ -67,8 +81,13 @@ fn generate(node: &NodeView, resolve: impl FnOnce() -> Inputs) -> Step {
         Inputs::Ready(inputs) => {
             let prompt = prompt(node, &inputs);
             if prompt.len() > PROMPT_BYTES {
-                let error = format!("the prompt is longer than {PROMPT_BYTES} bytes");
-                return Step::Fail { error };
+                return too_long("prompt is", PROMPT_BYTES);
+            }
+            if json_bytes(&node.params) > SETTINGS_BYTES {
+                return too_long("params are", SETTINGS_BYTES);
+            }
+            if inputs::media_json(&inputs).len() > SETTINGS_BYTES {
+                return too_long("addresses of the inputs are", SETTINGS_BYTES);
             }
             Step::Generate {
                 kind,
@@ -79,7 +98,15 @@ fn generate(node: &NodeView, resolve: impl FnOnce() -> Inputs) -> Step {
     }
 }
 
+fn json_bytes(params: &serde_json::Map<String, serde_json::Value>) -> usize {
+    serde_json::to_string(params).map_or(usize::MAX, |text| text.len())
+}
+
 fn describe(node: &NodeView) -> Step {
+    let media_bytes = node.src.as_ref().map_or(0, String::len);
+    if node.id.len() > ID_BYTES || media_bytes > SETTINGS_BYTES {
+        return Step::Nothing;
+    }
     match (Kind::description(node.node_type), inputs::media(node)) {
         (Some(kind), Some(asset)) => Step::Describe {
             kind,
@@ -316,5 +343,31 @@ mod tests {
         let node = node(json!({"status":"pending","prompt":"x".repeat(PROMPT_BYTES + 1)}));
         let step = decide(&node, || Inputs::Ready(Vec::new()));
         assert_eq!(word(&step), "fail: the prompt is longer than 65536 bytes");
+    }
+
+    #[test]
+    fn tk1_what_no_row_can_hold_fails_and_says_so() {
+        let ready = |node: &NodeView| decide(node, || Inputs::Ready(Vec::new()));
+        let long = json!({"status":"pending","params":{"style":"x".repeat(SETTINGS_BYTES)}});
+        let step = ready(&node(long));
+        assert_eq!(word(&step), "fail: the params are longer than 65536 bytes");
+        let mut named = node(json!({"status":"pending"}));
+        named.id = "n".repeat(ID_BYTES + 1);
+        assert_eq!(
+            word(&ready(&named)),
+            "fail: the node's id is longer than 128 bytes"
+        );
+        let far = Input {
+            role: "image",
+            node: "a".into(),
+            asset: InputAsset::Url("http://x/".to_owned() + &"x".repeat(SETTINGS_BYTES)),
+        };
+        let step = decide(&node(json!({"status":"pending"})), || {
+            Inputs::Ready(vec![far])
+        });
+        assert_eq!(
+            word(&step),
+            "fail: the addresses of the inputs are longer than 65536 bytes"
+        );
     }
 }

@@ -3,11 +3,14 @@
 //! A command is a module with its arguments and a `run`; it ends with an [`Outcome`], which becomes
 //! one sentence, a remedy and an exit code here.
 
+mod completions;
 mod credentials;
+mod database_file;
 mod doctor;
 mod duration;
 mod failure;
 mod film;
+mod open_files;
 mod project;
 mod room;
 mod state_dir;
@@ -58,6 +61,15 @@ To begin:
   clash film examples/story.csv --out out     in a second terminal: make a film of a story
   clash doctor                                when something does not work
 
+Times are written with their unit: 500ms, 90s, 15m, 1h30m, 30d. Addresses are ip:port; port 0 takes any
+free port. What serves keeps everything in one directory, .clash here unless --state-dir names another.
+
+Exit codes:
+  0    it did what it was asked, or was stopped in order (Ctrl-C while serving)
+  1    it could not; one sentence says why, a second one what to do
+  2    it was called wrongly: arguments, or a file that they name
+  130  it was stopped before it had done its work (Ctrl-C)
+
 Set CLASH_LOG=debug (or info, warn, edge=debug, …) to see more of what happens."
 )]
 struct Cli {
@@ -72,6 +84,7 @@ enum Command {
     Film(film::FilmArgs),
     Token(token::TokenArgs),
     Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
     #[cfg(feature = "stack")]
     Edge(edge_command::EdgeArgs),
     #[cfg(feature = "stack")]
@@ -99,6 +112,7 @@ fn run(command: Command) -> Outcome {
         Command::Film(args) => block_on("warn", film::run(args)),
         Command::Token(args) => token::run(args),
         Command::Doctor(args) => block_on("error", doctor::run(args)),
+        Command::Completions(args) => completions::run(args),
         #[cfg(feature = "stack")]
         Command::Edge(args) => block_on("info", edge_command::run(args)),
         #[cfg(feature = "stack")]

@@ -86,14 +86,23 @@ fn busy(task: &Task) -> Result<Decision, Rejection> {
 
 fn no_server(task: &Task, timeout_ms: i64, now_ms: i64) -> Result<Decision, Rejection> {
     let State::Waiting {
+        next_action_at_ms,
         unserved_since_ms,
         last_failure,
-        ..
     } = &task.state
     else {
         return Err(refused(task));
     };
-    let since_ms = unserved_since_ms.unwrap_or(now_ms);
+    // After a night asleep or a jump of the clock, servers get their time to come back.
+    let late_ms = now_ms.saturating_sub(*next_action_at_ms);
+    let unwatched_ms = if late_ms > policy::LATE_LOOK_MS {
+        late_ms
+    } else {
+        0
+    };
+    let since_ms = unserved_since_ms.map_or(now_ms, |since_ms| {
+        since_ms.saturating_add(unwatched_ms).min(now_ms)
+    });
     if now_ms - since_ms >= timeout_ms {
         let mut message = format!(
             "no server serves {} (waited {} s)",

@@ -33,6 +33,15 @@ pub const BACKOFF_CAP_MS: i64 = 30_000;
 /// The longest pause that a provider's Retry-After can ask for.
 pub const RETRY_AFTER_CAP_MS: i64 = 10 * 60_000;
 
+/// The furthest that the next look at a task is ever put off, in WAITING and in PROCESSING. A time
+/// further ahead is from before the clock was set back.
+pub const WAITING_PAUSE_MS: i64 = RETRY_AFTER_CAP_MS;
+pub const PROCESSING_PAUSE_MS: i64 = BACKOFF_CAP_MS;
+
+/// A look that comes later than this after its time says that nobody looked for a while: three
+/// ticks. That time does not count as waited.
+pub const LATE_LOOK_MS: i64 = 15_000;
+
 /// A task that no server can take is looked at again after this time, unless a server comes first.
 pub const UNSERVED_CHECK_MS: i64 = 2_000;
 

@@ -461,6 +461,9 @@ fn tk4_a_task_that_nobody_serves_fails_after_the_timeout_and_not_before() {
     let command = Command::NoServer { timeout_ms: 60_000 };
     for (after_ms, expected) in [
         (0, StateName::Waiting),
+        (15_000, StateName::Waiting),
+        (30_000, StateName::Waiting),
+        (45_000, StateName::Waiting),
         (59_999, StateName::Waiting),
         (60_000, StateName::Failed),
     ] {
@@ -474,4 +477,25 @@ fn tk4_a_task_that_nobody_serves_fails_after_the_timeout_and_not_before() {
     let served = decide(&unserved, Command::Busy, NOW, 0.5).unwrap().task;
     let again = decide(&served, command, NOW + 60_000, 0.5).unwrap().task;
     assert_eq!(again.state.name(), StateName::Waiting);
+}
+
+#[test]
+fn op3_time_in_which_nobody_looked_does_not_count_as_waited() {
+    const HOUR_MS: i64 = 3_600_000;
+    let command = Command::NoServer { timeout_ms: 60_000 };
+    let look = |task: &Task, at_ms: i64| {
+        decide(task, command.clone(), NOW + at_ms, 0.5)
+            .unwrap()
+            .task
+    };
+    // An hour asleep, a minute awake; then an hour back and a minute awake.
+    for (what, offset_ms) in [("asleep", HOUR_MS), ("set back", -HOUR_MS)] {
+        let mut task = look(&waiting(), 0);
+        for at_ms in (0..60_000).step_by(5_000) {
+            task = look(&task, offset_ms + at_ms);
+            assert_eq!(task.state.name(), StateName::Waiting, "{what}, {at_ms}");
+        }
+        task = look(&task, offset_ms + 62_000);
+        assert_eq!(task.state.name(), StateName::Failed, "{what}");
+    }
 }

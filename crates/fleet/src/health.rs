@@ -6,6 +6,10 @@ use crate::ServerState;
 pub const CHECK_MS: i64 = 20_000;
 const JITTER: f64 = 0.1;
 
+/// The furthest that a check is ever put off, [`CHECK_MS`] with its jitter. A time further ahead is
+/// from before the clock was set back.
+pub const CHECK_LONGEST_MS: i64 = CHECK_MS + CHECK_MS / 10;
+
 /// After a change, and after a failed check of a server that is still trusted.
 pub const CHECK_SOON_MS: i64 = 5_000;
 

@@ -6,7 +6,9 @@ mod choice;
 mod health;
 
 pub use choice::{Candidate, Choice, choose};
-pub use health::{CHECK_MS, CHECK_SOON_MS, CHECK_TIMEOUT_MS, FALL, REMOVE_MS, RISE};
+pub use health::{
+    CHECK_LONGEST_MS, CHECK_MS, CHECK_SOON_MS, CHECK_TIMEOUT_MS, FALL, REMOVE_MS, RISE,
+};
 pub use health::{Check, Health, Outcome, Verdict, heartbeat, judge, registered};
 
 /// What may be sent to a server.

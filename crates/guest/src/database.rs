@@ -66,8 +66,9 @@ fn from_spin(value: SpinValue) -> Value {
 }
 
 fn failed(error: Error) -> StoreError {
-    StoreError::Database(match error {
-        Error::Io(message) => message,
-        other => format!("{other:?}"),
-    })
+    match error {
+        Error::Io(message) => StoreError::of_database(message),
+        Error::DatabaseFull => StoreError::Full("the host says so".into()),
+        other => StoreError::Database(format!("{other:?}")),
+    }
 }

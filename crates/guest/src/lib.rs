@@ -9,6 +9,7 @@ mod outbound;
 mod request;
 mod response;
 mod settings;
+mod store_failed;
 mod system;
 
 pub use caller::{authenticate, bearer, require_service};
@@ -19,6 +20,7 @@ pub use response::{Body, Response, answer, empty, full, json, streaming};
 pub use settings::{keys, secret, service_token, variable};
 pub use spin_sdk;
 pub use spin_sdk::http_service;
+pub use store_failed::store_failed;
 pub use system::{log_error, new_id, now_ms, now_s, random, sleep_ms, spawn, within};
 
 /// A request as the host hands it to a component.

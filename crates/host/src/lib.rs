@@ -35,6 +35,7 @@ mod worker;
 pub use application::Application;
 pub use error::LoadError;
 pub use load::compile::compile;
+pub use manifest::database_file;
 pub use options::{Limits, Options, Progress, ProgressCallback};
 
 /// Any error of a body.

@@ -4,9 +4,10 @@ use dispatch::{Command, Decision, decide};
 use fleet::{Candidate, Choice, ServerState, choose};
 use store::servers::ServerRow;
 use store::tasks::TaskRow;
-use store::{Database, StoreError, begin};
+use store::{Database, StoreError, begin, or_rollback};
 
 use crate::effect::Effect;
+use crate::follow::waiting;
 use crate::row::{row_of, task_of};
 use crate::{Error, PASSES, PER_KIND, Pipeline, World};
 
@@ -33,10 +34,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     pub async fn dispatch(&self) -> Result<usize, Error> {
         let mut taken = 0;
         for _ in 0..PASSES {
-            if !store::tasks::has_due(self.database, self.world.now_ms())
-                .await?
-                .waiting
-            {
+            if !self.due().await?.waiting {
                 break;
             }
             let pass = self.acquire().await?;
@@ -54,16 +52,10 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
 
     async fn acquire(&self) -> Result<Pass, Error> {
         let transaction = begin(self.database).await?;
-        match self.acquire_in(&transaction).await {
-            Ok(pass) => {
-                self.commit(transaction).await?;
-                Ok(pass)
-            }
-            Err(error) => {
-                self.give_up(transaction).await;
-                Err(error.into())
-            }
-        }
+        let pass = self.acquire_in(&transaction).await;
+        let pass = or_rollback(self.database, pass).await?;
+        transaction.commit().await?;
+        Ok(pass)
     }
 
     /// Under the write lock nobody else acquires; the conditional updates hold all the same.
@@ -71,7 +63,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         let now_ms = self.world.now_ms();
         let mut servers = store::servers::list(transaction, None, None).await?;
         let mut pass = Pass::default();
-        for row in store::tasks::due_waiting(transaction, now_ms, PER_KIND).await? {
+        for row in store::tasks::due_waiting(transaction, waiting(now_ms), PER_KIND).await? {
             let task = task_of(&row)?;
             let fit: Vec<usize> = (0..servers.len())
                 .filter(|at| works_for(&servers[*at], &row.tenant))

@@ -4,7 +4,7 @@
 use dispatch::{Command, Rejection, Slot, decide};
 use store::assets::AssetRow;
 use store::tasks::TaskRow;
-use store::{Database, StoreError, Transaction, begin};
+use store::{Database, StoreError, Transaction, begin, or_rollback};
 
 use crate::effect::Effect;
 use crate::row::{row_of, task_of};
@@ -100,16 +100,12 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         media: Option<&Media>,
     ) -> Result<Option<Option<Effect>>, StoreError> {
         let transaction = begin(self.database).await?;
-        match self
+        let written = self
             .write_in(&transaction, after, slot, update_node, media)
-            .await
-        {
-            Ok(Some(effect)) => self.commit(transaction).await.map(|()| Some(effect)),
-            Ok(None) => transaction.rollback().await.map(|()| None),
-            Err(error) => {
-                self.give_up(transaction).await;
-                Err(error)
-            }
+            .await;
+        match or_rollback(self.database, written).await? {
+            Some(effect) => transaction.commit().await.map(|()| Some(effect)),
+            None => transaction.rollback().await.map(|()| None),
         }
     }
 
@@ -141,21 +137,6 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         match update_node {
             true => self.record_effect(transaction, after).await.map(Some),
             false => Ok(Some(None)),
-        }
-    }
-
-    pub(crate) async fn commit(&self, transaction: Transaction<'_, D>) -> Result<(), StoreError> {
-        let committed = transaction.commit().await;
-        if committed.is_err() {
-            // The connection goes on being used: nothing may stay open on it.
-            let _ = self.database.query("ROLLBACK", &[]).await;
-        }
-        committed
-    }
-
-    pub(crate) async fn give_up(&self, transaction: Transaction<'_, D>) {
-        if let Err(error) = transaction.rollback().await {
-            self.world.report("rollback", &error);
         }
     }
 }

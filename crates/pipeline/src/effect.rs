@@ -4,7 +4,7 @@
 use dispatch::{Failure, policy};
 use serde_json::{Map, Value, json};
 use store::tasks::TaskRow;
-use store::{Database, StoreError};
+use store::{Database, DueAt, StoreError};
 
 use crate::{BATCH, Error, Pipeline, World};
 
@@ -77,10 +77,11 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// Delivers what is due; how many were tried.
     pub(crate) async fn deliver_due(&self) -> Result<usize, Error> {
         let now_ms = self.world.now_ms();
-        if !store::effects::has_due(self.database, now_ms).await? {
+        let at = DueAt::new(now_ms, PAUSE_CAP_MS + policy::BACKOFF_BASE_MS);
+        if !store::effects::has_due(self.database, at).await? {
             return Ok(0);
         }
-        let due = store::effects::claim_due(self.database, now_ms, now_ms + HOLD_MS, BATCH).await?;
+        let due = store::effects::claim_due(self.database, at, now_ms + HOLD_MS, BATCH).await?;
         let count = due.len();
         for row in due {
             self.deliver(&Effect {

@@ -4,9 +4,9 @@ use dispatch::{Command, Failure, Phase, State, policy};
 use futures::stream::{FuturesUnordered, StreamExt};
 use http::{Response, StatusCode};
 use providers::{CallFailure, Report, Server, Wanted, parse_progress, poll_request};
-use store::Database;
 use store::servers::ServerRow;
-use store::tasks::TaskRow;
+use store::tasks::{Due, TaskRow};
+use store::{Database, DueAt};
 
 use crate::acquire::Acquired;
 use crate::row::task_of;
@@ -36,16 +36,20 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         })
     }
 
+    pub(crate) async fn due(&self) -> Result<Due, Error> {
+        let now_ms = self.world.now_ms();
+        let due = store::tasks::has_due(self.database, waiting(now_ms), processing(now_ms));
+        Ok(due.await?)
+    }
+
     async fn follow(&self) -> Result<usize, Error> {
         let now_ms = self.world.now_ms();
-        if !store::tasks::has_due(self.database, now_ms)
-            .await?
-            .processing
-        {
+        if !self.due().await?.processing {
             return Ok(0);
         }
         let hold_until_ms = now_ms + policy::POLL_HOLD_MS;
-        let due = store::tasks::claim_due(self.database, now_ms, hold_until_ms, BATCH).await?;
+        let at = processing(now_ms);
+        let due = store::tasks::claim_due(self.database, at, hold_until_ms, BATCH).await?;
         let count = due.len();
         let servers = store::servers::list(self.database, None, None).await?;
         let mut submissions = Vec::new();
@@ -188,6 +192,14 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             Reported::Done { .. } | Reported::Repeated | Reported::Refused(_) => Ok(None),
         }
     }
+}
+
+pub(crate) fn waiting(now_ms: i64) -> DueAt {
+    DueAt::new(now_ms, policy::WAITING_PAUSE_MS)
+}
+
+fn processing(now_ms: i64) -> DueAt {
+    DueAt::new(now_ms, policy::PROCESSING_PAUSE_MS)
 }
 
 /// What the result of a task must hold.

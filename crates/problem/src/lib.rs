@@ -28,10 +28,11 @@ pub enum Slug {
     Timeout,
     RequestTimeout,
     RequestHeaderFieldsTooLarge,
+    StorageFull,
 }
 
 impl Slug {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -49,6 +50,7 @@ impl Slug {
         Self::Timeout,
         Self::RequestTimeout,
         Self::RequestHeaderFieldsTooLarge,
+        Self::StorageFull,
     ];
 
     fn parts(self) -> (&'static str, &'static str, StatusCode) {
@@ -114,6 +116,11 @@ impl Slug {
                 "Request header fields too large",
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             ),
+            Self::StorageFull => (
+                "storage-full",
+                "Storage full",
+                StatusCode::INSUFFICIENT_STORAGE,
+            ),
         }
     }
     pub fn name(self) -> &'static str {
@@ -149,6 +156,8 @@ impl Problem {
         let headers = match slug {
             Slug::Unauthorized => vec![("www-authenticate", "Bearer".to_owned())],
             Slug::Unavailable => vec![("retry-after", "1".to_owned())],
+            // Somebody has to free space first.
+            Slug::StorageFull => vec![("retry-after", "30".to_owned())],
             _ => Vec::new(),
         };
         Self {

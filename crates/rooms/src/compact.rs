@@ -1,8 +1,8 @@
 //! Compaction: a full snapshot in the place of a log that outgrew it. History stays in the
 //! snapshot, so a client from before still merges.
 
-use store::Database;
 use store::rooms as log;
+use store::{Database, or_rollback};
 
 use crate::edit::lock;
 use crate::warm::Warm;
@@ -20,6 +20,16 @@ const KEEP_ENTRIES_MS: i64 = 60_000;
 ///
 /// Updates that wait for their dependencies are in no snapshot: they are appended again after it.
 pub async fn compact(
+    database: &impl Database,
+    warm: &Warm,
+    environment: &impl Environment,
+    room: &str,
+) -> Result<bool, RoomsError> {
+    let compacted = write_snapshot(database, warm, environment, room).await;
+    or_rollback(database, compacted).await
+}
+
+async fn write_snapshot(
     database: &impl Database,
     warm: &Warm,
     environment: &impl Environment,

@@ -3,7 +3,7 @@
 use canvas::Effect;
 use serde_json::Value;
 use store::rooms::{self as log, Append, Head, NewEntry};
-use store::{Database, Transaction, begin};
+use store::{Database, Transaction, begin, or_rollback};
 
 use crate::load::{self, Open};
 use crate::warm::Warm;
@@ -31,7 +31,8 @@ pub struct Locked<'w, 'd, D: Database> {
     pub head: Head,
 }
 
-/// Opens a room at its head and starts a transaction. `None` when there is no such project.
+/// Opens a room at its head and starts a transaction; `None` when there is no such project. Whoever
+/// calls it passes the outcome of what follows to [`or_rollback`].
 pub async fn lock<'w, 'd, D: Database>(
     database: &'d D,
     warm: &'w Warm,
@@ -112,6 +113,17 @@ impl<D: Database> Locked<'_, '_, D> {
 
 /// Writes the effect of a task into the document of its room. Idempotent.
 pub async fn apply_effect(
+    database: &impl Database,
+    warm: &Warm,
+    environment: &impl Environment,
+    room: &str,
+    effect: &Effect,
+) -> Result<Applied, RoomsError> {
+    let applied = write_effect(database, warm, environment, room, effect).await;
+    or_rollback(database, applied).await
+}
+
+async fn write_effect(
     database: &impl Database,
     warm: &Warm,
     environment: &impl Environment,

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use canvas::inputs::{Input, media_json};
 use canvas::{Kind, NodeView, Status, Step, TaskState, write};
 use loro::{LoroDoc, LoroError, LoroValue};
-use store::Database;
 use store::rooms::{self as log, NewTask};
+use store::{Database, or_rollback};
 
 use crate::edit::{ACTOR, Locked, lock};
 use crate::warm::Warm;
@@ -48,7 +48,8 @@ pub async fn process(
 ) -> Result<Option<Processed>, RoomsError> {
     let mut processed = Processed::default();
     for _ in 0..PASSES {
-        let Some(pass) = pass(database, warm, environment, room, note).await? else {
+        let pass = pass(database, warm, environment, room, note).await;
+        let Some(pass) = or_rollback(database, pass).await? else {
             return Ok(None);
         };
         processed.head_seq = pass.processed.head_seq;

@@ -11,6 +11,10 @@ use crate::{Environment, RoomsError};
 /// Rooms of one tick (SPEC section 9); more are due at the next.
 const ROOMS: i64 = 64;
 
+/// A room that this tick claimed and did not come to its end with is due again after this time:
+/// three ticks, longer than any room takes.
+const HOLD_MS: i64 = 15_000;
+
 /// Compactions of one tick: each is a long write transaction.
 const COMPACTIONS: i64 = 4;
 
@@ -32,7 +36,8 @@ pub async fn tick(
     environment: &impl Environment,
 ) -> Result<Ticked, RoomsError> {
     let mut ticked = Ticked::default();
-    for room in log::unprocessed(database, ROOMS).await? {
+    let now_ms = environment.now_ms();
+    for room in log::claim_unprocessed(database, now_ms, now_ms + HOLD_MS, ROOMS).await? {
         match process(database, warm, environment, &room, Note::Always).await {
             Ok(Some(processed)) => {
                 ticked.processed += 1;
@@ -42,24 +47,14 @@ pub async fn tick(
                 }
             }
             Ok(None) => {}
-            Err(error) => fail(database, &mut ticked, room, error).await,
+            Err(error) => ticked.failed.push((room, error)),
         }
     }
     for room in log::to_compact(database, LOG_BYTES, COMPACTIONS).await? {
         match compact(database, warm, environment, &room).await {
             Ok(_) => ticked.compacted += 1,
-            Err(error) => {
-                ticked.failed.push((room, error));
-                return Ok(ticked);
-            }
+            Err(error) => ticked.failed.push((room, error)),
         }
     }
     Ok(ticked)
-}
-
-/// Notes the failure and ends the transaction that it may have left open.
-async fn fail(database: &impl Database, ticked: &mut Ticked, room: String, error: RoomsError) {
-    ticked.failed.push((room, error));
-    // Answers an error when none is open.
-    let _ = database.query("ROLLBACK", &[]).await;
 }

@@ -15,7 +15,7 @@ use protocol::frame::AckStatus;
 use protocol::turn::{Output, RoomAnswer, RoomTurn, TurnRequest, TurnResponse};
 use protocol::{BatchId, ConnectionId};
 use store::rooms::{self as log, Append, Head, NewEntry};
-use store::{Database, begin};
+use store::{Database, StoreError, Transaction, begin, or_rollback};
 
 use crate::access::Grant;
 use crate::answer::{self, Budget};
@@ -148,13 +148,11 @@ async fn commit(
             return Ok(());
         }
         let transaction = begin(database).await?;
-        let conflicts = log::append(&transaction, &appends, environment.now_ms()).await?;
+        let written = append(transaction, &appends, environment.now_ms()).await;
+        let conflicts = or_rollback(database, written).await?;
         if conflicts.is_empty() {
-            transaction.commit().await?;
             return Ok(());
         }
-        let conflicts: Vec<String> = conflicts.into_iter().map(str::to_owned).collect();
-        transaction.rollback().await?;
         for room in rooms
             .iter_mut()
             .filter(|room| conflicts.contains(&room.turn.room))
@@ -163,6 +161,20 @@ async fn commit(
         }
     }
     Err(RoomsError::Contended)
+}
+
+/// Writes all of it and commits, or nothing: then the rooms are returned whose heads others moved.
+async fn append<D: Database>(
+    transaction: Transaction<'_, D>,
+    appends: &[Append<'_>],
+    now_ms: i64,
+) -> Result<Vec<String>, StoreError> {
+    let conflicts = log::append(&transaction, appends, now_ms).await?;
+    match conflicts.is_empty() {
+        true => transaction.commit().await?,
+        false => transaction.rollback().await?,
+    }
+    Ok(conflicts.into_iter().map(str::to_owned).collect())
 }
 
 /// Brings a room whose head was moved by another up to it.

@@ -187,9 +187,6 @@ impl Simulation {
         let (warm, world) = (&self.processes[process], &self.world);
         let answer = block_on(rooms::turn(&world.database, warm, &world.clock, request));
         if fails {
-            if answer.is_err() {
-                self.world.sql("ROLLBACK", &[]);
-            }
             self.world.sql("DROP TRIGGER broken", &[]);
         }
         let Ok(mut answer) = answer else {

@@ -1,6 +1,6 @@
 //! The outbox: effects are rows of the transaction that wants them, deleted when they are done.
 
-use crate::{Database, StoreError, read_one, sql};
+use crate::{Database, DueAt, StoreError, read_one, sql};
 
 /// An effect that is to be delivered (again).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +27,9 @@ pub async fn insert(
 }
 
 /// A cheap look before taking the write lock.
-pub async fn has_due(database: &impl Database, now_ms: i64) -> Result<bool, StoreError> {
-    let row = read_one(database, sql!("effects/has_due"), &[now_ms.into()]).await?;
+pub async fn has_due(database: &impl Database, at: DueAt) -> Result<bool, StoreError> {
+    let times = [at.now_ms.into(), at.latest_ms.into()];
+    let row = read_one(database, sql!("effects/has_due"), &times).await?;
     let row = row.ok_or_else(|| StoreError::Shape("EXISTS gave no row".into()))?;
     Ok(row.integer("due")? != 0)
 }
@@ -36,11 +37,16 @@ pub async fn has_due(database: &impl Database, now_ms: i64) -> Result<bool, Stor
 /// Claims due effects by moving their next time to `hold_until_ms`.
 pub async fn claim_due(
     database: &impl Database,
-    now_ms: i64,
+    at: DueAt,
     hold_until_ms: i64,
     limit: i64,
 ) -> Result<Vec<EffectRow>, StoreError> {
-    let parameters = [now_ms.into(), hold_until_ms.into(), limit.into()];
+    let parameters = [
+        at.now_ms.into(),
+        at.latest_ms.into(),
+        hold_until_ms.into(),
+        limit.into(),
+    ];
     let rows = database
         .query(sql!("effects/claim_due"), &parameters)
         .await?;

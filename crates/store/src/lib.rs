@@ -6,7 +6,10 @@
 
 pub mod assets;
 pub mod database;
+mod due;
 pub mod effects;
+#[cfg(feature = "native")]
+pub mod faulty;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
@@ -14,11 +17,15 @@ pub mod projects;
 pub mod range;
 pub mod rooms;
 pub mod servers;
+#[cfg(feature = "native")]
+mod stand_in;
 pub mod tasks;
 pub mod ticks;
 pub mod value;
+pub mod wal;
 
-pub use database::{Database, StoreError, Transaction, begin, read_one};
+pub use database::{Database, StoreError, Transaction, begin, or_rollback, read_one};
+pub use due::DueAt;
 pub use value::{Row, Rows, Value};
 
 /// The text of a named statement: `sql!("tasks/claim_due")` is `sql/tasks/claim_due.sql`.

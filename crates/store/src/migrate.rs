@@ -1,12 +1,21 @@
 //! Numbered, forward-only migrations, applied under the database's own write lock (OP5).
 
-use crate::{Database, StoreError, begin, read_one};
+use crate::{Database, StoreError, begin, or_rollback, read_one};
+
+/// A name and its statements, which a line `--;;` separates.
+pub type Migration = (&'static str, &'static str);
 
 /// All migrations in order; the number is the position plus one.
-const MIGRATIONS: &[(&str, &str)] = &[(
-    "0001_first",
-    include_str!("../../../migrations/0001_first.sql"),
-)];
+const MIGRATIONS: &[Migration] = &[
+    (
+        "0001_first",
+        include_str!("../../../migrations/0001_first.sql"),
+    ),
+    (
+        "0002_parts_and_claims",
+        include_str!("../../../migrations/0002_parts_and_claims.sql"),
+    ),
+];
 
 /// The schema version that this program knows.
 pub const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -16,10 +25,41 @@ pub const KNOWN: i64 = MIGRATIONS.len() as i64;
 /// Instances that start at once queue on BEGIN IMMEDIATE; the later ones find nothing to do.
 /// A schema newer than [`KNOWN`] is refused.
 pub async fn migrate(database: &impl Database, now_ms: i64) -> Result<i64, StoreError> {
-    if current(database).await? == Some(KNOWN) {
-        return Ok(KNOWN);
+    migrate_with(database, MIGRATIONS, now_ms).await
+}
+
+/// The same with migrations of one's own: an older or a newer program, for tests.
+pub async fn migrate_with(
+    database: &impl Database,
+    migrations: &[Migration],
+    now_ms: i64,
+) -> Result<i64, StoreError> {
+    let known = migrations.len() as i64;
+    if is_current(current(database).await?, known)? {
+        return Ok(known);
     }
-    database.query("PRAGMA journal_mode = WAL", &[]).await?;
+    // Lasts in the file, and must come before the transaction. Refused where the log is a server's
+    // own business, and for a moment while another instance does the same: it is tried again below.
+    let is_logging = write_ahead(database).await.is_ok();
+    let applied = apply(database, migrations, known, now_ms).await;
+    or_rollback(database, applied).await?;
+    if !is_logging {
+        let _ = write_ahead(database).await;
+    }
+    Ok(known)
+}
+
+async fn write_ahead(database: &impl Database) -> Result<(), StoreError> {
+    let mode = "PRAGMA journal_mode = WAL";
+    database.query(mode, &[]).await.map(drop)
+}
+
+async fn apply(
+    database: &impl Database,
+    migrations: &[Migration],
+    known: i64,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let transaction = begin(database).await?;
     transaction
         .query(
@@ -28,27 +68,31 @@ pub async fn migrate(database: &impl Database, now_ms: i64) -> Result<i64, Store
             &[],
         )
         .await?;
-    let found = current(&transaction).await?.unwrap_or(0);
-    if found > KNOWN {
-        transaction.rollback().await?;
-        return Err(StoreError::Newer {
-            found,
-            known: KNOWN,
-        });
+    let found = current(&transaction).await?;
+    if is_current(found, known)? {
+        return transaction.rollback().await;
     }
-    for (at, (name, text)) in MIGRATIONS.iter().enumerate().skip(found.max(0) as usize) {
+    let applied = found.unwrap_or(0).max(0);
+    for (version, (name, text)) in (1..).zip(migrations).skip(applied as usize) {
         for statement in statements(text) {
             transaction.query(statement, &[]).await?;
         }
         transaction
             .query(
                 "INSERT INTO schema_migrations (version, name, applied_at_ms) VALUES (?, ?, ?)",
-                &[(at as i64 + 1).into(), (*name).into(), now_ms.into()],
+                &[Into::into(version), (*name).into(), now_ms.into()],
             )
             .await?;
     }
-    transaction.commit().await?;
-    Ok(KNOWN)
+    transaction.commit().await
+}
+
+/// True when there is nothing to do; an error when a newer program was here.
+fn is_current(found: Option<i64>, known: i64) -> Result<bool, StoreError> {
+    match found {
+        Some(found) if found > known => Err(StoreError::Newer { found, known }),
+        found => Ok(found == Some(known)),
+    }
 }
 
 /// The version that the database has; `None` before the first migration.
@@ -74,7 +118,7 @@ pub async fn current(database: &impl Database) -> Result<Option<i64>, StoreError
     }
 }
 
-/// The statements of a migration file, which a line `--;;` separates.
+/// The statements of a migration: one call runs one statement.
 fn statements(text: &str) -> impl Iterator<Item = &str> {
     text.split("\n--;;\n")
         .map(str::trim)

@@ -1,15 +1,19 @@
 //! [`Database`] over rusqlite, for tests and tools.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
 
+use crate::stand_in::Limits;
 use crate::{Database, Rows, StoreError, Value};
 
 /// A connection to a file, or to a database in memory.
 pub struct Native {
     connection: RefCell<rusqlite::Connection>,
+    /// Those of libSQL, when this stands in for it.
+    limits: Option<Limits>,
+    round_trips: Cell<u64>,
 }
 
 impl Native {
@@ -26,7 +30,42 @@ impl Native {
             .map_err(failed)?;
         Ok(Self {
             connection: RefCell::new(connection),
+            limits: None,
+            round_trips: Cell::new(0),
         })
+    }
+    /// The same with the limits of libSQL: for tests, which must pass through both.
+    pub fn like_libsql(self) -> Self {
+        let limits = Limits::put_on(&self.connection.borrow());
+        Self {
+            limits: Some(limits),
+            ..self
+        }
+    }
+    /// Statements so far: each is a round trip where the database is a server.
+    pub fn round_trips(&self) -> u64 {
+        self.round_trips.get()
+    }
+    /// Every row of every table in words, to see whether anything at all has changed.
+    pub fn dump(&self) -> Result<Vec<String>, StoreError> {
+        let tables = self.run(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name",
+            &[],
+        );
+        let mut dump = Vec::new();
+        for table in tables.map_err(failed)?.into_rows() {
+            let name = table.text("name")?;
+            dump.push(format!("{name}:"));
+            let rows = self.run(&format!("SELECT * FROM \"{name}\""), &[]);
+            let mut rows: Vec<String> = rows
+                .map_err(failed)?
+                .into_rows()
+                .map(|row| format!("{row:?}"))
+                .collect();
+            rows.sort();
+            dump.append(&mut rows);
+        }
+        Ok(dump)
     }
     fn run(&self, statement: &str, parameters: &[Value]) -> rusqlite::Result<Rows> {
         let connection = self.connection.borrow();
@@ -67,10 +106,17 @@ impl Native {
 
 impl Database for Native {
     async fn query(&self, statement: &str, parameters: &[Value]) -> Result<Rows, StoreError> {
-        self.run(statement, parameters).map_err(failed)
+        self.round_trips.set(self.round_trips.get() + 1);
+        let Some(limits) = &self.limits else {
+            return self.run(statement, parameters).map_err(failed);
+        };
+        limits.check_request(statement, parameters)?;
+        let rows = self.run(statement, parameters).map_err(failed)?;
+        limits.check_answer(&rows)?;
+        Ok(rows)
     }
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError::Database(error.to_string())
+    StoreError::of_database(error.to_string())
 }

@@ -1,6 +1,6 @@
 //! Projects: the owners of rooms, tasks and assets.
 
-use crate::{Database, Row, StoreError, Value, begin, read_one, sql, tasks};
+use crate::{Database, Row, StoreError, Value, begin, or_rollback, read_one, sql, tasks};
 
 /// A project as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +67,16 @@ pub async fn rename(database: &impl Database, id: &str, name: &str) -> Result<bo
 
 /// Removes a project with its room, tasks and assets. False when there was none.
 pub async fn delete(database: &impl Database, id: &str) -> Result<bool, StoreError> {
+    or_rollback(database, delete_all(database, id).await).await
+}
+
+async fn delete_all(database: &impl Database, id: &str) -> Result<bool, StoreError> {
     let transaction = begin(database).await?;
     tasks::delete_of_project(&transaction, id).await?;
     for statement in [
         sql!("projects/delete_room"),
         sql!("projects/delete_updates"),
+        sql!("projects/delete_update_parts"),
         sql!("projects/delete_snapshots"),
         sql!("projects/delete_assets"),
     ] {

@@ -1,6 +1,6 @@
 //! Rows of `servers`: who registered, how they are, and which slots are taken.
 
-use crate::{Database, Row, StoreError, Value, read_one, sql};
+use crate::{Database, DueAt, Row, StoreError, Value, read_one, sql};
 
 /// A whole row. `kinds` is a JSON list as text.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,8 +132,9 @@ pub async fn recount(database: &impl Database) -> Result<(), StoreError> {
 }
 
 /// A cheap look before taking the write lock.
-pub async fn has_due(database: &impl Database, now_ms: i64) -> Result<bool, StoreError> {
-    let row = read_one(database, sql!("servers/has_due"), &[now_ms.into()]).await?;
+pub async fn has_due(database: &impl Database, at: DueAt) -> Result<bool, StoreError> {
+    let times = [at.now_ms.into(), at.latest_ms.into()];
+    let row = read_one(database, sql!("servers/has_due"), &times).await?;
     let row = row.ok_or_else(|| StoreError::Shape("EXISTS gave no row".into()))?;
     Ok(row.integer("due")? != 0)
 }
@@ -141,11 +142,16 @@ pub async fn has_due(database: &impl Database, now_ms: i64) -> Result<bool, Stor
 /// Claims servers whose check is due by moving their next check to `hold_until_ms`.
 pub async fn claim_due(
     database: &impl Database,
-    now_ms: i64,
+    at: DueAt,
     hold_until_ms: i64,
     limit: i64,
 ) -> Result<Vec<ServerRow>, StoreError> {
-    let parameters = [now_ms.into(), hold_until_ms.into(), limit.into()];
+    let parameters = [
+        at.now_ms.into(),
+        at.latest_ms.into(),
+        hold_until_ms.into(),
+        limit.into(),
+    ];
     let rows = database
         .query(sql!("servers/claim_due"), &parameters)
         .await?;

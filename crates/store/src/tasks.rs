@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Database, Row, StoreError, Value, read_one, sql};
+use crate::{Database, DueAt, Row, StoreError, Value, read_one, sql};
 
 /// A medium that a task starts from: an asset of the task's own project, or an outside address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,8 +203,17 @@ pub struct Due {
 }
 
 /// A cheap look before taking the write lock.
-pub async fn has_due(database: &impl Database, now_ms: i64) -> Result<Due, StoreError> {
-    let row = read_one(database, sql!("tasks/has_due"), &[now_ms.into()]).await?;
+pub async fn has_due(
+    database: &impl Database,
+    waiting: DueAt,
+    processing: DueAt,
+) -> Result<Due, StoreError> {
+    let times = [
+        waiting.now_ms.into(),
+        waiting.latest_ms.into(),
+        processing.latest_ms.into(),
+    ];
+    let row = read_one(database, sql!("tasks/has_due"), &times).await?;
     let row = row.ok_or_else(|| StoreError::Shape("EXISTS gave no row".into()))?;
     Ok(Due {
         waiting: row.integer("waiting")? != 0,
@@ -215,25 +224,26 @@ pub async fn has_due(database: &impl Database, now_ms: i64) -> Result<Due, Store
 /// Due WAITING tasks, at most `per_kind` of each kind, the oldest first.
 pub async fn due_waiting(
     database: &impl Database,
-    now_ms: i64,
+    at: DueAt,
     per_kind: i64,
 ) -> Result<Vec<TaskRow>, StoreError> {
-    read_all(
-        database,
-        sql!("tasks/due_waiting"),
-        &[now_ms.into(), per_kind.into()],
-    )
-    .await
+    let parameters = [at.now_ms.into(), at.latest_ms.into(), per_kind.into()];
+    read_all(database, sql!("tasks/due_waiting"), &parameters).await
 }
 
 /// Claims due PROCESSING tasks by moving their next time to `hold_until_ms`.
 pub async fn claim_due(
     database: &impl Database,
-    now_ms: i64,
+    at: DueAt,
     hold_until_ms: i64,
     limit: i64,
 ) -> Result<Vec<TaskRow>, StoreError> {
-    let parameters = [now_ms.into(), hold_until_ms.into(), limit.into()];
+    let parameters = [
+        at.now_ms.into(),
+        at.latest_ms.into(),
+        hold_until_ms.into(),
+        limit.into(),
+    ];
     read_all(database, sql!("tasks/claim_due"), &parameters).await
 }
 

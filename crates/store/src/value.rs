@@ -14,6 +14,18 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
+impl Value {
+    /// How many bytes it takes, numbers roughly.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::Integer(_) | Self::Real(_) => 8,
+            Self::Text(text) => text.len(),
+            Self::Blob(bytes) => bytes.len(),
+        }
+    }
+}
+
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
         Self::Integer(value)
@@ -64,6 +76,10 @@ impl Rows {
     }
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+    /// The values of all rows, one after the other.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.rows.iter().flatten()
     }
     /// The rows, by value, so that blobs move instead of being copied.
     pub fn into_rows(self) -> impl Iterator<Item = Row> {

@@ -1,14 +1,15 @@
 //! TK1, TK6, RG4: claims, compare-and-set and slots, also from two connections at once.
 
+mod common;
+
+use common::{database, open};
 use futures::executor::block_on;
 use store::servers::{NewServer, ServerRow};
 use store::tasks::{Input, NewTask};
-use store::{Database, assets, effects, migrate, native::Native, servers, tasks};
+use store::{Database, DueAt, assets, effects, migrate, native::Native, servers, tasks};
 
-fn database() -> Native {
-    let native = Native::in_memory().unwrap();
-    block_on(migrate::migrate(&native, 1)).unwrap();
-    native
+fn at(now_ms: i64) -> DueAt {
+    DueAt::new(now_ms, 10_000)
 }
 
 fn task(id: &str, node: Option<&str>) -> NewTask {
@@ -119,14 +120,14 @@ fn tk6_the_table_refuses_a_state_that_cannot_be() {
 fn rg4_slots_are_never_over_admitted_by_two_connections() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
-    let first = Native::open(&path).unwrap();
+    let first = open(&path);
     block_on(migrate::migrate(&first, 1)).unwrap();
     server(&first, 7);
     let taken: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
-                    let database = Native::open(&path).unwrap();
+                    let database = open(&path);
                     (0..5)
                         .filter(|_| block_on(servers::reserve_slot(&database, "s_1")).unwrap())
                         .count()
@@ -154,7 +155,7 @@ fn rg4_slots_are_never_over_admitted_by_two_connections() {
 fn op3_overlapping_claims_share_what_is_due() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
-    let first = Native::open(&path).unwrap();
+    let first = open(&path);
     block_on(migrate::migrate(&first, 1)).unwrap();
     for at in 0..40 {
         block_on(tasks::insert(&first, &task(&format!("t_{at}"), None))).unwrap();
@@ -168,8 +169,8 @@ fn op3_overlapping_claims_share_what_is_due() {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
-                    let database = Native::open(&path).unwrap();
-                    block_on(tasks::claim_due(&database, 500, 700, 64))
+                    let database = open(&path);
+                    block_on(tasks::claim_due(&database, at(500), 700, 64))
                         .unwrap()
                         .len()
                 })
@@ -182,7 +183,7 @@ fn op3_overlapping_claims_share_what_is_due() {
     });
     assert_eq!(claimed, 40);
     assert_eq!(
-        block_on(tasks::claim_due(&first, 700, 900, 64))
+        block_on(tasks::claim_due(&first, at(700), 900, 64))
             .unwrap()
             .len(),
         40
@@ -222,20 +223,20 @@ fn rg1_the_same_address_of_the_same_owner_keeps_its_id_and_slots() {
 fn tk5_effects_are_claimed_once_until_they_are_due_again() {
     let database = database();
     let id = block_on(effects::insert(&database, "t_1", "{}", 100)).unwrap();
-    assert!(!block_on(effects::has_due(&database, 99)).unwrap());
-    let due = block_on(effects::claim_due(&database, 100, 200, 64)).unwrap();
+    assert!(!block_on(effects::has_due(&database, at(99))).unwrap());
+    let due = block_on(effects::claim_due(&database, at(100), 200, 64)).unwrap();
     assert_eq!((due[0].id, due[0].tries), (id, 1));
     assert!(
-        block_on(effects::claim_due(&database, 199, 300, 64))
+        block_on(effects::claim_due(&database, at(199), 300, 64))
             .unwrap()
             .is_empty()
     );
     assert_eq!(
-        block_on(effects::claim_due(&database, 200, 300, 64)).unwrap()[0].tries,
+        block_on(effects::claim_due(&database, at(200), 300, 64)).unwrap()[0].tries,
         2
     );
     block_on(effects::delete(&database, id)).unwrap();
-    assert!(!block_on(effects::has_due(&database, i64::MAX)).unwrap());
+    assert!(!block_on(effects::has_due(&database, at(i64::MAX))).unwrap());
 }
 
 #[test]

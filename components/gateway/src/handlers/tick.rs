@@ -21,9 +21,23 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
             .await
             .map_err(store_failed)?;
     }
+    bound_log().await?;
     let answers =
         join_all(TICKED.map(|name| async move { (name.to_owned(), tick(name).await) })).await;
     Ok(guest::json(StatusCode::OK, &Map::from_iter(answers)))
+}
+
+/// On a connection of its own, which it leaves with another busy timeout.
+async fn bound_log() -> Result<(), Problem> {
+    let database = Db::open().await.map_err(store_failed)?;
+    let Some(log) = store::wal::bound(&database).await else {
+        return Ok(());
+    };
+    if log.pages > store::wal::LONG_PAGES && !log.cut {
+        let cause = format!("{} pages, and readers that do not end", log.pages);
+        guest::log_error("write-ahead log", &cause);
+    }
+    Ok(())
 }
 
 async fn tick(component: &str) -> Value {

@@ -6,7 +6,7 @@ use guest::{Db, Request, Response};
 use http::StatusCode;
 use problem::Problem;
 use serde_json::json;
-use store::servers;
+use store::{DueAt, servers};
 
 use crate::check::{ask, health_of, jitter, with_health};
 use crate::{dispatch_soon, store_failed};
@@ -21,7 +21,8 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     guest::require_service(request.headers()).await?;
     let database = Db::open().await.map_err(store_failed)?;
     let now_ms = guest::now_ms();
-    if !servers::has_due(&database, now_ms)
+    let at = DueAt::new(now_ms, fleet::CHECK_LONGEST_MS);
+    if !servers::has_due(&database, at)
         .await
         .map_err(store_failed)?
     {
@@ -30,7 +31,7 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
             &json!({"checked": 0, "removed": 0}),
         ));
     }
-    let due = servers::claim_due(&database, now_ms, now_ms + HOLD_MS, BATCH)
+    let due = servers::claim_due(&database, at, now_ms + HOLD_MS, BATCH)
         .await
         .map_err(store_failed)?;
     let found = join_all(

@@ -1,10 +1,7 @@
-//! Checks of this machine: files, tools, space, the database.
+//! Checks of what lies on this machine: what was built, tools, the state directory and its secret.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-use store::Database;
-use store::native::Native;
 
 use super::Finding;
 use crate::project;
@@ -12,12 +9,6 @@ use crate::state_dir::StateDir;
 
 /// What components are compiled to.
 const TARGET: &str = "wasm32-wasip2";
-/// A day of films fits; below it, a database that grows soon fails.
-const LEAST_FREE_BYTES: u64 = 1 << 30;
-/// Rows of an integrity check that are shown.
-const SHOWN_FAULTS: usize = 3;
-/// The file of the application's database, as the host names it.
-const DATABASE: &str = "sqlite_db.db";
 
 pub fn components(from: Option<&Path>) -> Finding {
     let manifest = match project::find_manifest(from) {
@@ -55,6 +46,12 @@ pub fn components(from: Option<&Path>) -> Finding {
             }
         }
     }
+}
+
+/// Which file the database is, or what is wrong with the configuration that says so.
+pub fn runtime_config(config: Option<&Path>, state: &StateDir) -> Result<Option<PathBuf>, Finding> {
+    crate::database_file::find(config, state.path())
+        .map_err(|what| Finding::wrong(what, "correct the file; SPEC.md section 10 has its keys"))
 }
 
 /// Only building needs it: with everything built, a machine without Rust is well.
@@ -106,7 +103,7 @@ pub fn state_directory(state: &StateDir) -> Finding {
     }
 }
 
-fn nearest_existing(path: &Path) -> (PathBuf, bool) {
+pub fn nearest_existing(path: &Path) -> (PathBuf, bool) {
     if path.exists() {
         return (path.to_owned(), true);
     }
@@ -163,75 +160,4 @@ fn mode_of(metadata: &std::fs::Metadata) -> Option<u32> {
 #[cfg(not(unix))]
 fn mode_of(_metadata: &std::fs::Metadata) -> Option<u32> {
     None
-}
-
-#[cfg(unix)]
-pub fn disk(path: &Path) -> Finding {
-    let (folder, _) = nearest_existing(path);
-    match rustix::fs::statvfs(&folder) {
-        Ok(space) => {
-            let free = space.f_bavail.saturating_mul(space.f_frsize);
-            let shown = format!("{:.1} GB are free", free as f64 / 1e9);
-            match free {
-                LEAST_FREE_BYTES.. => Finding::Well(shown),
-                _ => Finding::wrong(
-                    shown,
-                    "free some space, or choose another disk with --state-dir",
-                ),
-            }
-        }
-        Err(error) => Finding::NotYet(format!("the free space is unknown: {error}")),
-    }
-}
-
-#[cfg(not(unix))]
-pub fn disk(_path: &Path) -> Finding {
-    Finding::NotYet("the free space is not looked at on this system".into())
-}
-
-/// Opens the database for reading only, also beside a stack that runs.
-pub async fn database(state: &StateDir) -> Finding {
-    let path = state.path().join(DATABASE);
-    if !path.exists() {
-        return Finding::NotYet("will be made by the first `clash up`".into());
-    }
-    let shown = path.display();
-    let remedy = "restore the directory from a backup, or move it away and start with an empty one";
-    let database = match Native::open(Path::new(&read_only(&path))) {
-        Ok(database) => database,
-        Err(error) => return Finding::wrong(format!("{shown}: {error}"), remedy),
-    };
-    match database.query("PRAGMA quick_check", &[]).await {
-        Err(error) => Finding::wrong(format!("{shown}: {error}"), remedy),
-        Ok(rows) => {
-            let rows = rows.into_rows();
-            let fault = |row: store::Row| row.text("quick_check").map(ToOwned::to_owned).ok();
-            let faults: Vec<String> = rows
-                .filter_map(fault)
-                .filter(|fault| fault != "ok")
-                .collect();
-            match faults.as_slice() {
-                [] => Finding::Well(format!("{shown} is sound")),
-                faults => {
-                    let shown_faults = faults
-                        .iter()
-                        .take(SHOWN_FAULTS)
-                        .cloned()
-                        .collect::<Vec<_>>()
-                        .join("; ");
-                    Finding::wrong(format!("{shown} is damaged: {shown_faults}"), remedy)
-                }
-            }
-        }
-    }
-}
-
-/// A path as a URI that SQLite opens without writing.
-fn read_only(path: &Path) -> String {
-    let escaped = path
-        .to_string_lossy()
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23");
-    format!("file:{escaped}?mode=ro")
 }

@@ -1,6 +1,9 @@
 //! `clash doctor`: looks at everything that a stack needs, and says what to do about what is wrong.
 
+mod database;
 mod local;
+mod machine;
+mod providers;
 mod serving;
 
 use std::fmt;
@@ -14,7 +17,16 @@ use crate::state_dir::StateDir;
 
 /// Check what a stack needs, and say what to do about what is wrong
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 everything is well; 1 something is not.")]
+#[command(after_help = "\
+It looks at what is built, the state directory, the database, the disk, the limits of this machine,
+and at the stack, if one runs: its parts, its clock, its scheduler, its providers. Nothing is changed.
+Each line begins with ✓ (well), – (nothing to look at yet) or ✗ (wrong, with the remedy below it).
+
+Examples:
+  clash doctor
+  clash doctor --state-dir /var/lib/clash --listen 0.0.0.0:8788
+
+Exit codes: 0 nothing is wrong; 1 something is; 2 the arguments are.")]
 pub struct DoctorArgs {
     /// The state directory to look at
     #[arg(long, default_value = ".clash", value_name = "DIR")]
@@ -25,6 +37,21 @@ pub struct DoctorArgs {
     /// The address that `clash up` would take
     #[arg(long, default_value = crate::DEFAULT_LISTEN, value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// The runtime configuration that `clash up` would get
+    #[cfg(feature = "stack")]
+    #[arg(long, value_name = "FILE")]
+    runtime_config_file: Option<PathBuf>,
+}
+
+impl DoctorArgs {
+    #[cfg(feature = "stack")]
+    fn runtime_config(&self) -> Option<&std::path::Path> {
+        self.runtime_config_file.as_deref()
+    }
+    #[cfg(not(feature = "stack"))]
+    fn runtime_config(&self) -> Option<&std::path::Path> {
+        None
+    }
 }
 
 /// What a check found.
@@ -77,8 +104,16 @@ pub async fn run(args: DoctorArgs) -> Outcome {
     tell("WASI target", local::wasi_target(args.from.as_deref()));
     tell("state directory", local::state_directory(&state));
     tell("secret", local::secret(&state));
-    tell("disk", local::disk(state.path()));
-    tell("database", local::database(&state).await);
+    tell("disk", machine::disk(state.path()));
+    tell("open files", machine::files());
+    match local::runtime_config(args.runtime_config(), &state) {
+        Err(wrong) => tell("runtime config", wrong),
+        Ok(None) => tell(
+            "database",
+            Finding::NotYet("is in memory: nothing is kept".into()),
+        ),
+        Ok(Some(path)) => tell("database", database::check(&state, &path).await),
+    }
     for (name, finding) in serving::look(&state, args.listen).await {
         tell(name, finding);
     }

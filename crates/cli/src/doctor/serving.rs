@@ -1,16 +1,18 @@
 //! Checks of a stack that runs, or of the place where one would.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
-use super::Finding;
+use super::{Finding, providers};
 use crate::state_dir::StateDir;
 
 /// A health check of a stack on this machine takes milliseconds.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// The leeway that tokens have (SPEC section 2).
+const MOST_SKEW_MS: u64 = 30_000;
 /// Two ticks of the scheduler, as for [`FIRST_TICK`].
 const LATE_TICK_MS: i64 = 10_000;
 const FIRST_TICK: Duration = Duration::from_secs(10);
@@ -29,32 +31,36 @@ struct Component {
     last_tick_age_ms: Option<i64>,
 }
 
-/// The address that the state directory names, else the one that `clash up` would take.
+/// A stack of this directory, if one runs; else the place where one would.
 pub async fn look(state: &StateDir, listen: SocketAddr) -> Vec<(&'static str, Finding)> {
-    if let Some(url) = state.address() {
-        return match health(&url).await {
-            Ok(health) => {
-                let tick = tick(&health, state.serving_for());
-                vec![("health", judge(&url, health)), ("scheduler", tick)]
-            }
-            Err(Silence::NoAnswer) => vec![
-                (
-                    "stack",
-                    Finding::NotYet(format!("none runs; the last one, at {url}, was killed")),
-                ),
-                ("port", port(listen).await),
-            ],
-            Err(Silence::Odd(why)) => vec![("health", odd(&url, &why))],
-        };
-    }
-    let url = format!("http://{listen}");
+    let Some(url) = state.address() else {
+        return vec![("port", port(listen).await)];
+    };
     match health(&url).await {
-        Ok(health) => {
-            let tick = tick(&health, None);
-            vec![("health", judge(&url, health)), ("scheduler", tick)]
+        Ok(answer) => {
+            let mut findings = vec![
+                ("scheduler", tick(&answer.health, state.serving_for())),
+                ("clock", clock(answer.date_ms, now_ms())),
+                ("providers", providers::look(&url, state).await),
+            ];
+            findings.insert(0, ("health", judge(&url, answer.health)));
+            findings
         }
-        Err(_) => vec![("port", port(listen).await)],
+        Err(Silence::NoAnswer) => vec![
+            (
+                "stack",
+                Finding::NotYet(format!("none runs; the last one, at {url}, was killed")),
+            ),
+            ("port", port(listen).await),
+        ],
+        Err(Silence::Odd(why)) => vec![("health", odd(&url, &why))],
     }
+}
+
+struct Answer {
+    health: Health,
+    /// The stack's clock when it answered, to the second.
+    date_ms: Option<i64>,
 }
 
 enum Silence {
@@ -62,7 +68,7 @@ enum Silence {
     Odd(String),
 }
 
-async fn health(url: &str) -> Result<Health, Silence> {
+async fn health(url: &str) -> Result<Answer, Silence> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(TIMEOUT)
@@ -80,10 +86,14 @@ async fn health(url: &str) -> Result<Health, Silence> {
             }
         })?;
     let status = response.status();
-    response
-        .json()
-        .await
-        .map_err(|_| Silence::Odd(format!("/api/health answers {status} and no health")))
+    let date = response.headers().get(reqwest::header::DATE);
+    let date = date.and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
+    let health = response.json().await;
+    Ok(Answer {
+        health: health
+            .map_err(|_| Silence::Odd(format!("/api/health answers {status} and no health")))?,
+        date_ms: date.map(ms_of),
+    })
 }
 
 fn odd(url: &str, why: &str) -> Finding {
@@ -140,13 +150,53 @@ fn tick(health: &Health, serving_for: Option<Duration>) -> Finding {
     }
 }
 
+fn clock(date_ms: Option<i64>, now_ms: i64) -> Finding {
+    let Some(date_ms) = date_ms else {
+        return Finding::NotYet("the stack does not say what time it has".into());
+    };
+    let skew_ms = date_ms.abs_diff(now_ms);
+    let which = if date_ms > now_ms {
+        "ahead of"
+    } else {
+        "behind"
+    };
+    match skew_ms {
+        0..MOST_SKEW_MS => Finding::Well("the stack's and this machine's agree".into()),
+        _ => Finding::wrong(
+            format!(
+                "the stack's is {} s {which} this machine's: tokens signed here are refused there",
+                skew_ms / 1_000
+            ),
+            "set both clocks by NTP (timedatectl set-ntp true)",
+        ),
+    }
+}
+
+fn ms_of(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
+
+fn now_ms() -> i64 {
+    ms_of(SystemTime::now())
+}
+
 async fn port(listen: SocketAddr) -> Finding {
+    let remedy = "stop it, or choose another port: clash up --listen 127.0.0.1:0";
     match tokio::net::TcpListener::bind(listen).await {
         Ok(_) => Finding::Well(format!("{listen} is free")),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::wrong(
-            format!("{listen} is taken by something that is not this stack"),
-            "stop it, or choose another port: clash up --listen 127.0.0.1:0",
-        ),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            match health(&format!("http://{listen}")).await {
+                Ok(_) => Finding::wrong(
+                    format!("{listen} is taken by a running stack of another state directory"),
+                    format!("name its directory with --state-dir; or {remedy}"),
+                ),
+                Err(_) => Finding::wrong(
+                    format!("{listen} is taken by something that is not this stack"),
+                    remedy,
+                ),
+            }
+        }
         Err(error) => Finding::wrong(
             format!("{listen}: {error}"),
             "choose another address with --listen",
@@ -184,5 +234,25 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn op2_a_clock_that_is_wrong_is_named() {
+        for (date_ms, words) in [
+            (Some(1_000_000), None),
+            (Some(1_029_000), None),
+            (Some(1_030_000), Some("30 s ahead of")),
+            (Some(-2_600_000), Some("3600 s behind")),
+        ] {
+            match (clock(date_ms, 1_000_000), words) {
+                (Finding::Well(_), None) => {}
+                (Finding::Wrong { what, remedy }, Some(words)) => {
+                    assert!(what.contains(words), "{what}");
+                    assert!(remedy.contains("NTP"), "{remedy}");
+                }
+                (finding, _) => panic!("{date_ms:?}: {finding:?}"),
+            }
+        }
+        assert!(matches!(clock(None, 1), Finding::NotYet(_)));
     }
 }

@@ -17,7 +17,7 @@ use crate::edge_command::EdgeTokens;
 use crate::failure::{Failure, Outcome};
 use crate::state_dir::StateDir;
 use crate::tls::{self, TlsArgs};
-use crate::{credentials, listen, project, shutdown};
+use crate::{credentials, database_file, listen, project, shutdown};
 
 /// How long the parts may take to end together before the process leaves.
 const END_TIMEOUT: Duration = Duration::from_secs(15);
@@ -96,6 +96,8 @@ pub async fn run(args: UpArgs) -> Outcome {
     let state = StateDir::new(&args.state_dir);
     state.create()?;
     let _lock = state.lock()?;
+    let config = args.runtime_config_file.as_deref();
+    database_file::refuse_newer(config, state.path()).await?;
     state.remove_address();
     let secret = state.secret_or_new()?;
     let keys = credentials::keys(&secret, &state)?;

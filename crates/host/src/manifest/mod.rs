@@ -9,6 +9,7 @@ mod schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub use runtime::database_file;
 pub(crate) use runtime::{RuntimeConfig, SqliteDatabase};
 pub(crate) use schema::{FilesMount, Variable};
 

@@ -175,3 +175,17 @@ fn check_file(path: &Path) -> Result<(), String> {
         Err(error) => Err(error.to_string()),
     }
 }
+
+/// The file of a labelled SQLite database under a runtime configuration, for whoever looks at it
+/// before the application does; `None` for one in memory. Nothing is opened or made.
+pub fn database_file(
+    config: Option<&Path>,
+    state_dir: &Path,
+    label: &str,
+) -> Result<Option<PathBuf>, LoadError> {
+    let config = RuntimeConfig::read(config, state_dir)?;
+    Ok(match config.sqlite.get(label) {
+        Some(SqliteDatabase::File(path)) => Some(path.clone()),
+        Some(SqliteDatabase::Memory) | None => None,
+    })
+}

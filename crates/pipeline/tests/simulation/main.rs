@@ -4,9 +4,11 @@
 //!
 //! `SEEDS=100000` runs more of them, `SEED=7` one alone; a failing seed is printed.
 
+mod faults;
 mod platform;
 mod provider;
 mod sim;
+mod ticks;
 
 use futures::executor::block_on;
 use platform::Platform;

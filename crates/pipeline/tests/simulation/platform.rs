@@ -15,7 +15,7 @@ use store::tasks::{NewTask, TaskRow};
 use store::{Database, migrate};
 
 use crate::provider::Job;
-use crate::sim::{Sim, SimDatabase, wake_yielded};
+use crate::sim::{Sim, SimDatabase, database, wake_yielded};
 
 type Worker<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -25,13 +25,13 @@ const WORKERS: usize = 4;
 pub struct Platform<'a> {
     sim: &'a Sim,
     pub native: std::rc::Rc<Native>,
-    settings: std::rc::Rc<Settings>,
+    pub settings: std::rc::Rc<Settings>,
     workers: RefCell<Vec<Worker<'a>>>,
 }
 
 impl<'a> Platform<'a> {
     pub fn new(sim: &'a Sim) -> Self {
-        let native = Native::in_memory().unwrap();
+        let native = database(sim);
         block_on(migrate::migrate(&native, sim.now())).unwrap();
         for (at, (kinds, slots)) in [
             (vec!["image_gen", "image_desc"], 2),
@@ -102,6 +102,12 @@ impl<'a> Platform<'a> {
             25..35 => self.sim.pass(self.sim.random(6_000) as i64),
             35..36 => self.sim.pass(self.sim.random(200_000) as i64),
             36..38 => self.sim.light_fuse(),
+            // An hour's sleep, or a clock that somebody sets.
+            38..39 if self.sim.random(3) == 0 => {
+                let hour_ms = 3_600_000;
+                self.sim
+                    .jump([hour_ms, -hour_ms][self.sim.random(2) as usize]);
+            }
             38..39 => {
                 let state = ["ONLINE", "OFFLINE"][self.sim.random(2) as usize];
                 block_on(self.native.query(
@@ -184,11 +190,11 @@ impl<'a> Platform<'a> {
         panic!("not everything ended: {:#?}", self.rows());
     }
 
-    fn rows(&self) -> Vec<TaskRow> {
+    pub fn rows(&self) -> Vec<TaskRow> {
         block_on(store::tasks::list(&*self.native, None, None, None, 100)).unwrap()
     }
 
-    fn count(&self, statement: &str) -> i64 {
+    pub fn count(&self, statement: &str) -> i64 {
         let rows = block_on(self.native.query(statement, &[])).unwrap();
         rows.first().unwrap().integer("n").unwrap()
     }

@@ -13,6 +13,7 @@ pub struct Job {
     pub task_id: String,
     pub attempt: u32,
     kind: String,
+    /// On the provider's own clock.
     ready_at_ms: i64,
     fate: u64,
 }
@@ -73,7 +74,7 @@ impl Provider {
             task_id: task_id.to_owned(),
             attempt: attempt.parse().unwrap(),
             kind: body["kind"].as_str().unwrap().to_owned(),
-            ready_at_ms: sim.now() + sim.random(20_000) as i64,
+            ready_at_ms: sim.passed() + sim.random(20_000) as i64,
             fate: sim.random(100),
         });
         status(202, json!({"task_id": id}).to_string().as_bytes())
@@ -81,7 +82,7 @@ impl Provider {
 
     /// The state object of a job.
     pub fn report(&self, sim: &Sim, job: &Job) -> Value {
-        if sim.now() < job.ready_at_ms {
+        if sim.passed() < job.ready_at_ms {
             return json!({"task_id": job.id, "state": "PROCESSING", "progress": 0.5});
         }
         match (job.fate, job.kind.as_str()) {

@@ -49,6 +49,8 @@ impl Totals {
 pub struct Sim {
     rng: RefCell<Rng>,
     now_ms: Cell<i64>,
+    /// What has passed, whatever the clock of the platform says.
+    passed_ms: Cell<i64>,
     pub provider: RefCell<Provider>,
     /// Bodies of the effects that the room took.
     pub pokes: RefCell<Vec<serde_json::Value>>,
@@ -67,6 +69,7 @@ impl Sim {
         Self {
             rng: RefCell::new(Rng(seed)),
             now_ms: Cell::new(1_800_000_000_000),
+            passed_ms: Cell::new(0),
             provider: RefCell::default(),
             pokes: RefCell::default(),
             fuse: Cell::new(None),
@@ -92,7 +95,15 @@ impl Sim {
     pub fn now(&self) -> i64 {
         self.now_ms.get()
     }
+    pub fn passed(&self) -> i64 {
+        self.passed_ms.get()
+    }
     pub fn pass(&self, ms: i64) {
+        self.passed_ms.set(self.passed() + ms);
+        self.now_ms.set(self.now() + ms);
+    }
+    /// Somebody sets the clock.
+    pub fn jump(&self, ms: i64) {
         self.now_ms.set(self.now() + ms);
     }
     pub fn light_fuse(&self) {
@@ -148,6 +159,15 @@ async fn yield_now() {
         }
     })
     .await;
+}
+
+/// In memory, and like libSQL for every second seed.
+pub fn database(sim: &Sim) -> Native {
+    let native = Native::in_memory().unwrap();
+    match sim.random(2) {
+        0 => native,
+        _ => native.like_libsql(),
+    }
 }
 
 pub struct SimDatabase<'a> {

@@ -1,4 +1,7 @@
 //! A store in memory, an environment of counters, and clients that are plain Loro documents.
+//!
+//! The same files run twice: as they are over SQLite, and in `on_libsql.rs` over the stand-in with
+//! libSQL's limits.
 #![allow(dead_code)]
 
 use std::cell::Cell;
@@ -54,7 +57,11 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        Self::on(Native::in_memory().unwrap())
+        let native = Native::in_memory().unwrap();
+        Self::on(match env!("CARGO_CRATE_NAME") {
+            "on_libsql" => native.like_libsql(),
+            _ => native,
+        })
     }
 
     pub fn on(database: Native) -> Self {

@@ -1,1 +1,1 @@
-INSERT INTO room_updates (room_id, seq, bytes, actor, created_at_ms) VALUES
+INSERT INTO room_updates (room_id, seq, bytes, actor, created_at_ms, parts) VALUES

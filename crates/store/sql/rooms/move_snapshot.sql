@@ -6,6 +6,10 @@ SET
         SELECT coalesce(sum(length(bytes)), 0)
         FROM room_updates
         WHERE room_updates.room_id = ?1 AND seq > ?2
+    ) + (
+        SELECT coalesce(sum(length(bytes)), 0)
+        FROM room_update_parts
+        WHERE room_update_parts.room_id = ?1 AND seq > ?2
     )
 WHERE room_id = ?1 AND snapshot_seq = ?3 AND head_seq >= ?2
 RETURNING room_id

@@ -1,8 +1,9 @@
 -- Claims by moving the next time ahead: an overlapping tick finds nothing, and a crashed one is
 -- followed by another as soon as that time has come.
-UPDATE tasks SET next_action_at_ms = ?2
+UPDATE tasks SET next_action_at_ms = ?3
 WHERE id IN (
-    SELECT id FROM tasks WHERE state = 'PROCESSING' AND next_action_at_ms <= ?1
-    ORDER BY next_action_at_ms LIMIT ?3
+    SELECT id FROM tasks
+    WHERE state = 'PROCESSING' AND (next_action_at_ms <= ?1 OR next_action_at_ms > ?2)
+    ORDER BY next_action_at_ms LIMIT ?4
 )
 RETURNING *

@@ -26,6 +26,10 @@ pub struct LiveTask {
     pub kind: String,
 }
 
+/// Tasks of one statement are one value, which some databases bound at a megabyte; canvas bounds
+/// each of them far below the rest.
+const LIST_BYTES: usize = 256 * 1024;
+
 /// Inserts tasks and returns the ids of those that were inserted; the others have a live task of
 /// the same node and kind.
 pub async fn insert_tasks<D: Database>(
@@ -36,16 +40,38 @@ pub async fn insert_tasks<D: Database>(
     created_by: &str,
     now_ms: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let parameters = [
-        json(&tasks)?,
-        room.into(),
-        tenant.into(),
-        now_ms.into(),
-        created_by.into(),
-    ];
-    ids(transaction
-        .query(sql!("rooms/insert_tasks"), &parameters)
-        .await?)
+    let mut inserted = Vec::new();
+    let tasks: Vec<String> = tasks.iter().map(json).collect::<Result<_, _>>()?;
+    for batch in batches(&tasks) {
+        let parameters = [
+            batch.into(),
+            room.into(),
+            tenant.into(),
+            now_ms.into(),
+            created_by.into(),
+        ];
+        let rows = transaction.query(sql!("rooms/insert_tasks"), &parameters);
+        inserted.extend(ids(rows.await?)?);
+    }
+    Ok(inserted)
+}
+
+/// JSON lists of at most [`LIST_BYTES`], or of one item.
+fn batches(items: &[String]) -> Vec<String> {
+    let mut lists: Vec<String> = Vec::new();
+    for item in items {
+        match lists.last_mut() {
+            Some(list) if list.len() + item.len() < LIST_BYTES => {
+                list.push(',');
+                list.push_str(item);
+            }
+            _ => lists.push(format!("[{item}")),
+        }
+    }
+    for list in &mut lists {
+        list.push(']');
+    }
+    lists
 }
 
 /// The live tasks of some nodes.

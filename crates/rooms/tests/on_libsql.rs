@@ -1,0 +1,18 @@
+//! The tests of rooms once more, over the stand-in with libSQL's limits (see `common`).
+
+#[path = "forged.rs"]
+mod forged;
+#[path = "hostile.rs"]
+mod hostile;
+#[path = "large.rs"]
+mod large;
+#[path = "processor.rs"]
+mod processor;
+#[path = "rollback.rs"]
+mod rollback;
+#[path = "simulation.rs"]
+mod simulation;
+#[path = "ticks.rs"]
+mod ticks;
+#[path = "turns.rs"]
+mod turns;

@@ -1,0 +1,1 @@
+DELETE FROM room_update_parts WHERE room_id = ?1
