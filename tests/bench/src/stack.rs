@@ -43,9 +43,15 @@ impl Stack {
 
     /// A token from `clash token`.
     pub async fn token(&self, role: &str) -> Result<String> {
+        self.token_of("default", role).await
+    }
+
+    /// The same, of another tenant.
+    pub async fn token_of(&self, tenant: &str, role: &str) -> Result<String> {
         let mut command = command(&self.clash)?;
         command
-            .args(["token", "--sub", "bench", "--role", role, "--state-dir"])
+            .args(["token", "--sub", "bench", "--role", role])
+            .args(["--tenant", tenant, "--state-dir"])
             .arg(&self.state_dir);
         let output = command.output().await.context("clash token")?;
         let said = String::from_utf8_lossy(&output.stderr);
