@@ -8,7 +8,7 @@ use common::client::{join, update, words};
 use common::server::{
     Client, Raw, Server, data, edge_to, empty, get, http2, parts, request, said, soon, text,
 };
-use common::{edge, options};
+use common::{edge, edge_with, options};
 use edge::Body;
 use futures::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
@@ -399,7 +399,9 @@ async fn gw1_what_is_no_websocket_and_no_tunnel_is_told_so() {
 
 #[tokio::test]
 async fn rm13_a_room_over_http2() {
-    let edge = edge().await;
+    let mut options = options();
+    options.limits.idle_timeout = Duration::from_millis(200);
+    let edge = edge_with(options).await;
     let mut client = http2(&edge).await;
     let connect = ::http::Request::builder()
         .method("CONNECT")
@@ -423,7 +425,8 @@ async fn rm13_a_room_over_http2() {
         let message = soon(socket.next()).await.unwrap().unwrap();
         assert!(words(&message).starts_with(heard), "{message:?}");
     }
-    // Other requests go on beside it.
+    // While it lives its connection is not idle, and takes other requests.
+    tokio::time::sleep(Duration::from_millis(800)).await;
     let answer = soon(client.send_request(get(&edge, "/echo")))
         .await
         .unwrap();
