@@ -175,6 +175,31 @@ async fn rl3_a_body_that_stalls_is_a_408() {
 }
 
 #[tokio::test]
+async fn rl3_a_body_that_dribbles_is_a_408() {
+    let server = Server::recording().await;
+    let edge = edge_to(&server, limited(|limits| limits.stall_timeout = SHORT * 2)).await;
+    let mut raw = Raw::to(&edge).await;
+    raw.says("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        .await;
+    // Never still for long, and never done.
+    for _ in 0..30 {
+        raw.says("x").await;
+        tokio::time::sleep(SHORT / 8).await;
+    }
+    assert_eq!(raw.problem().await, "408 request-timeout");
+    // What is slow and large is waited for: 200 KiB buy three minutes.
+    let mut raw = Raw::to(&edge).await;
+    raw.says("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 200030\r\n\r\n")
+        .await;
+    raw.says(vec![b'x'; 200_000]).await;
+    for _ in 0..30 {
+        raw.says("x").await;
+        tokio::time::sleep(SHORT / 8).await;
+    }
+    assert!(raw.until("recorded").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
 async fn rl3_an_application_that_thinks_is_not_a_stall() {
     let (go, going) = tokio::sync::watch::channel(false);
     let server = Server::of(move |request| {
