@@ -179,13 +179,20 @@ async fn rl3_a_body_that_dribbles_is_a_408() {
     let server = Server::recording().await;
     let edge = edge_to(&server, limited(|limits| limits.stall_timeout = SHORT * 2)).await;
     let mut raw = Raw::to(&edge).await;
-    raw.says("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    raw.says("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
         .await;
     // Never still for long, and never done.
-    for _ in 0..30 {
-        raw.says("x").await;
-        tokio::time::sleep(SHORT / 8).await;
-    }
+    let answered = async {
+        loop {
+            raw.says("x").await;
+            let mut byte = [0];
+            let answer = tokio::time::timeout(SHORT / 8, raw.stream.peek(&mut byte));
+            if answer.await.is_ok() {
+                return;
+            }
+        }
+    };
+    soon(answered).await;
     assert_eq!(raw.problem().await, "408 request-timeout");
     // What is slow and large is waited for: 200 KiB buy three minutes.
     let mut raw = Raw::to(&edge).await;
