@@ -4,8 +4,10 @@
 mod support;
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Stdio;
 
 use support::{Ended, run, state_dir};
 
@@ -152,12 +154,8 @@ fn op2_help_of_what_serves_names_defaults() {
 fn op2_tls_files_that_cannot_be_used_are_named() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     state_dir(directory.path());
-    let issued = |name: &str| {
-        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("made");
-        (made.cert.pem(), made.signing_key.serialize_pem())
-    };
-    let (certificate, key) = issued("one");
-    let (_, other_key) = issued("two");
+    let (certificate, key) = issued();
+    let (_, other_key) = issued();
     for (name, text) in [
         ("chain.pem", certificate.as_str()),
         ("key.pem", &key),
@@ -213,4 +211,46 @@ fn op2_tls_files_that_cannot_be_used_are_named() {
         "key.pem",
     ];
     run(directory.path(), alone).expect(2, &["--tls-certificate"]);
+}
+
+/// A certificate and its key.
+fn issued() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[test]
+fn op2_an_edge_with_a_certificate_says_https() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    state_dir(directory.path());
+    let (certificate, key) = issued();
+    std::fs::write(directory.path().join("chain.pem"), certificate).expect("written");
+    std::fs::write(directory.path().join("key.pem"), key).expect("written");
+    let mut edge = support::clash(directory.path())
+        .args(["edge", "--upstream", "http://127.0.0.1:1"])
+        .args(["--listen", "127.0.0.1:0"])
+        .args(["--tls-certificate", "chain.pem", "--tls-key", "key.pem"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut line = String::new();
+    let stdout = edge.stdout.take().expect("piped");
+    BufReader::new(stdout).read_line(&mut line).expect("a line");
+    let address = line.trim_end().strip_prefix("Serving https://");
+    let address = address.map(str::to_owned);
+    // Who does not speak TLS gets no answer that looks like one.
+    let answer = address.as_ref().map(|address| {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request).expect("written");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        answer
+    });
+    edge.kill().expect("it runs");
+    edge.wait().expect("it ends");
+    assert!(
+        answer.is_some_and(|answer| !answer.starts_with(b"HTTP")),
+        "{line}"
+    );
 }

@@ -13,7 +13,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
+
+/// What a body must bring, on average, of the time that is spent waiting for it: a tenth of what a
+/// telephone at the edge of a network does. Else a byte a minute would hold a place with the
+/// application for as long as anybody likes.
+const SLOWEST_BYTES_PER_S: u32 = 1024;
 
 /// What a client did wrong while its body was passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +63,10 @@ pub(crate) struct RequestBody {
     stall_timeout: Duration,
     /// Runs while somebody waits for the next part: an application that does not read is not the
     /// client's stall.
-    stall: Option<Pin<Box<Sleep>>>,
+    stall: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// What was waited in all, and what may be.
+    waited: Duration,
+    patience: Duration,
     faults: Faults,
 }
 
@@ -69,6 +77,8 @@ impl RequestBody {
             left: most,
             stall_timeout,
             stall: None,
+            waited: Duration::ZERO,
+            patience: stall_timeout,
             faults: Faults::default(),
         }
     }
@@ -87,16 +97,19 @@ impl http_body::Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Poll::Ready(next) = Pin::new(&mut self.inner).poll_frame(cx) else {
-            let timeout = self.stall_timeout;
-            let stall = self
+            let left = self.patience.saturating_sub(self.waited);
+            let timeout = self.stall_timeout.min(left);
+            let (_, stall) = self
                 .stall
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+                .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(timeout))));
             return match stall.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(Some(Err(self.faults.set(Fault::Stalled).into()))),
                 Poll::Pending => Poll::Pending,
             };
         };
-        self.stall = None;
+        if let Some((since, _)) = self.stall.take() {
+            self.waited += since.elapsed();
+        }
         let frame = match next {
             None => return Poll::Ready(None),
             Some(Err(error)) => {
@@ -106,6 +119,7 @@ impl http_body::Body for RequestBody {
             Some(Ok(frame)) => frame,
         };
         let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+        self.patience += Duration::from_secs(length) / SLOWEST_BYTES_PER_S;
         match self.left.checked_sub(length) {
             Some(left) => self.left = left,
             None => {

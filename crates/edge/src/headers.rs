@@ -58,7 +58,8 @@ fn authority(parts: &Parts) -> Result<Authority, &'static str> {
         return Err("the request's method is longer than any method");
     }
     let path = parts.uri.path();
-    if !path.starts_with('/') && !(is_tunnel(&parts.method) && path.is_empty()) {
+    let is_place = path.is_empty() && is_tunnel(&parts.method);
+    if !path.starts_with('/') && !is_place {
         return Err("the request's target is not a path");
     }
     if !matches!(parts.uri.scheme_str(), None | Some("http" | "https")) {

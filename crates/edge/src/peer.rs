@@ -224,8 +224,14 @@ async fn converse(
         }
     }
     connection.as_mut().finish();
-    tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = tokio::time::sleep(limits.shutdown) => Ok(()),
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = tokio::time::sleep(limits.shutdown) => {}
+        }
+        // A request may have come just before an idle connection was finished.
+        if shared.shutdown.is_cancelled() || pulse.at_rest().is_some() {
+            return Ok(());
+        }
     }
 }

@@ -148,6 +148,13 @@ impl Raw {
         let _ = soon(self.stream.write_all(bytes.as_ref())).await;
     }
 
+    /// The other side must read it all, whatever it answers.
+    pub async fn is_heard_out(&mut self, bytes: impl AsRef<[u8]>) {
+        soon(self.stream.write_all(bytes.as_ref()))
+            .await
+            .expect("the edge hears the client out");
+    }
+
     /// Everything until the connection ends, and whether it ended in order.
     pub async fn rest(&mut self) -> (String, io::Result<()>) {
         let mut bytes = std::mem::take(&mut self.held);
