@@ -160,3 +160,34 @@ impl AsyncWrite for Patient {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::poll;
+    use http_body_util::{BodyExt, StreamBody};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn op2_only_time_spent_waiting_counts() {
+        const LONGEST: Duration = Duration::from_millis(100);
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(4);
+        let stream = futures::stream::unfold(receiver, async |mut receiver| {
+            let piece = receiver.recv().await?;
+            Some((Ok::<_, Error>(Frame::data(piece)), receiver))
+        });
+        let mut body = Timed::new(StreamBody::new(Box::pin(stream)).boxed_unsync(), LONGEST);
+        for _ in 0..2 {
+            assert!(poll!(body.frame()).is_pending());
+            sender.send(Bytes::from("piece")).await.unwrap();
+            assert!(matches!(body.frame().await, Some(Ok(_))));
+            // Nobody reads for longer than the sender may take.
+            tokio::time::sleep(2 * LONGEST).await;
+        }
+        assert!(poll!(body.frame()).is_pending());
+        assert!(matches!(
+            body.frame().await,
+            Some(Err(Error::ConnectionReadTimeout))
+        ));
+    }
+}

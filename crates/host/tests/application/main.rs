@@ -14,6 +14,7 @@ mod loading;
 mod misdeeds;
 mod outbound;
 mod refused;
+mod refused_cases;
 mod routing;
 mod serving;
 mod sqlite;

@@ -166,19 +166,6 @@ async fn op2_slow_clients_are_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn op2_a_slow_stream_is_no_slow_client() {
-    let served = Served::new(ONE, |options| {
-        options.limits.stall_timeout = Duration::from_millis(200);
-    })
-    .await;
-    // The guest, not the client, lets the other wait here.
-    let answer = served
-        .ask("GET /stream/3/400 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        .await;
-    assert!(answer.ends_with("0\r\n\r\n"), "{answer}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn op2_connections_beyond_the_limit_wait_for_a_place() {
     let served = Served::new(ONE, |options| options.limits.connections = 2).await;
     let mut open = Vec::new();
