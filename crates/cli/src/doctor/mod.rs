@@ -104,15 +104,21 @@ pub async fn run(args: DoctorArgs) -> Outcome {
     tell("WASI target", local::wasi_target(args.from.as_deref()));
     tell("state directory", local::state_directory(&state));
     tell("secret", local::secret(&state));
-    tell("disk", machine::disk(state.path()));
     tell("open files", machine::files());
-    match local::runtime_config(args.runtime_config(), &state) {
-        Err(wrong) => tell("runtime config", wrong),
+    let database_file = local::runtime_config(args.runtime_config(), &state);
+    // What fills up is the database, wherever that is.
+    let filling = match &database_file {
+        Ok(Some(path)) => path.parent().unwrap_or(state.path()),
+        _ => state.path(),
+    };
+    tell("disk", machine::disk(filling));
+    match &database_file {
+        Err(wrong) => tell("runtime config", wrong.clone()),
         Ok(None) => tell(
             "database",
             Finding::NotYet("is in memory: nothing is kept".into()),
         ),
-        Ok(Some(path)) => tell("database", database::check(&state, &path).await),
+        Ok(Some(path)) => tell("database", database::check(&state, path).await),
     }
     for (name, finding) in serving::look(&state, args.listen).await {
         tell(name, finding);
