@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{App, ONE};
+use crate::upstream::Upstream;
 
 const ROUTES: &str = r#"
 [[trigger.http]]
@@ -165,7 +166,11 @@ async fn op2_components_of_wasi_0_2_get_an_instance_for_each_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn op2_serve_answers_on_a_socket_and_drains_when_it_stops() {
-    let app = App::new(ONE).await;
+    let mut upstream = Upstream::start().await;
+    let app = App::new(&format!(
+        "{ONE}allowed_outbound_hosts = [\"http://127.0.0.1:*\"]"
+    ))
+    .await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
@@ -183,14 +188,17 @@ async fn op2_serve_answers_on_a_socket_and_drains_when_it_stops() {
     );
 
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
-    slow.write_all(b"GET /sleep/300 HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let ask = format!(
+        "GET /fetch?http://{}/ HTTP/1.1\r\nhost: x\r\n\r\n",
+        upstream.address
+    );
+    slow.write_all(ask.as_bytes()).await.unwrap();
+    upstream.asked().await;
     stop.cancel();
+    upstream.release(1);
     let mut answer = String::new();
     slow.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.contains("slept"), "{answer}");
+    assert!(answer.contains("answered"), "{answer}");
     serving.await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }

@@ -58,7 +58,7 @@ async fn op2_a_held_write_lock_is_an_error_after_five_seconds() {
     )
     .await;
     let waited = started.elapsed().as_secs_f32();
-    assert!((4.5..9.0).contains(&waited), "{waited}");
+    assert!(waited > 4.5, "{waited}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
