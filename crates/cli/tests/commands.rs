@@ -203,6 +203,9 @@ fn op2_help_tells_a_newcomer_where_to_begin() {
             "To begin:",
             "clash film examples/story.csv --out out",
             "clash doctor",
+            "Exit codes:",
+            "130  it was stopped",
+            "500ms, 90s, 15m",
         ],
     );
     for command in ["film", "token", "doctor"] {
@@ -214,4 +217,22 @@ fn op2_help_tells_a_newcomer_where_to_begin() {
         .output()
         .expect("the binary runs");
     assert!(String::from_utf8_lossy(&version.stdout).starts_with("clash "));
+}
+
+#[test]
+fn op2_shells_complete_commands_and_options() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (shell, words) in [
+        ("bash", ["complete -F _clash", "--state-dir"]),
+        ("zsh", ["#compdef clash", "--state-dir"]),
+        ("fish", ["complete -c clash", "state-dir"]),
+    ] {
+        let ended = run(directory.path(), ["completions", shell]);
+        ended.expect(0, &words);
+        assert!(ended.stderr.is_empty(), "{}", ended.stderr);
+        for command in ["film", "token", "doctor", "completions"] {
+            assert!(ended.stdout.contains(command), "{shell} lacks {command}");
+        }
+    }
+    run(directory.path(), ["completions", "tcsh"]).expect(2, &["bash", "fish"]);
 }
