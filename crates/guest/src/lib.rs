@@ -18,9 +18,9 @@ pub use outbound::{CallError, Streamed, call, call_component, call_streaming, fo
 pub use request::{path_segments, query, read_body, read_json};
 pub use response::{Body, Response, answer, empty, full, json, streaming};
 pub use settings::{keys, secret, service_token, variable};
-pub use store_failed::store_failed;
 pub use spin_sdk;
 pub use spin_sdk::http_service;
+pub use store_failed::store_failed;
 pub use system::{log_error, new_id, now_ms, now_s, random, sleep_ms, spawn, within};
 
 /// A request as the host hands it to a component.

@@ -18,8 +18,9 @@ pub fn store_failed(error: StoreError) -> Problem {
             Slug::Unavailable,
             "the database is locked by another process: nothing was written; try again",
         ),
-        StoreError::Database(_) | StoreError::Shape(_) => {
-            Problem::new(Slug::Unavailable, "the database could not do this; try again")
-        }
+        StoreError::Database(_) | StoreError::Shape(_) => Problem::new(
+            Slug::Unavailable,
+            "the database could not do this; try again",
+        ),
     }
 }
