@@ -1,4 +1,5 @@
 //! The tests of rooms once more, over the stand-in with libSQL's limits (see `common`).
+#![allow(clippy::duplicate_mod, reason = "each file brings the same `common`")]
 
 #[path = "forged.rs"]
 mod forged;

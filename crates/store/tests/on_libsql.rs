@@ -1,5 +1,6 @@
 //! All tests of the store once more, over the stand-in with libSQL's limits (see `common`), and
 //! tests of the stand-in itself: that it refuses what libSQL does not do.
+#![allow(clippy::duplicate_mod, reason = "each file brings the same `common`")]
 
 mod common;
 #[path = "due.rs"]
