@@ -18,7 +18,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 #[tokio::test]
-async fn gw1_http2_requests_arrive_as_http1_would() {
+async fn gw1_requests_of_http2_arrive_as_those_of_http1() {
     let server = Server::recording().await;
     let edge = edge_to(&server, options()).await;
     let mut client = http2(&edge).await;

@@ -77,7 +77,7 @@ async fn under_idle(server: &Server, connections: usize) -> Result<f64> {
 fn fit_open_files(connections: usize) -> Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit.clone())?;
+    setrlimit(Resource::Nofile, limit)?;
     let wanted = connections as u64 + 100;
     ensure!(
         limit.maximum.is_none_or(|most| most >= wanted),
