@@ -1,6 +1,8 @@
 //! Addresses of servers, and of what they say their results are (RG5).
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::Allowed;
 
 /// A longer address is refused.
 const ADDRESS_BYTES: usize = 4096;
@@ -15,25 +17,24 @@ pub enum BadAddress {
     Credentials,
     #[error("an address must not have a query or a fragment")]
     Tail,
-    #[error("the host {0} is not allowed")]
+    #[error(
+        "the host {0} is not allowed: the deployment's variable allowed_server_hosts says which are"
+    )]
     Host(String),
+    #[error("port {0} belongs to another protocol than HTTP")]
+    Port(u16),
     #[error("{found} is not on the provider's own host {expected}")]
     Foreign { found: String, expected: String },
 }
 
-/// The base address of a server to register, in its canonical form without a slash at the end.
-/// Addresses that lead into the platform itself or to link-local metadata services are refused;
-/// which other hosts are allowed is the deployment's `allowed_outbound_hosts`.
-pub fn server_url(text: &str) -> Result<String, BadAddress> {
+/// The base address of a server to register, in its canonical form without a slash at the end, if
+/// the deployment allows a server there.
+pub fn server_url(text: &str, allowed: &Allowed) -> Result<String, BadAddress> {
     let url = parse(text)?;
     if url.query().is_some() || url.fragment().is_some() {
         return Err(BadAddress::Tail);
     }
-    if is_never_a_server(&url) {
-        return Err(BadAddress::Host(
-            url.host_str().unwrap_or_default().to_owned(),
-        ));
-    }
+    allowed.check(&url)?;
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
@@ -76,32 +77,4 @@ fn parse(text: &str) -> Result<Url, BadAddress> {
         return Err(BadAddress::Credentials);
     }
     Ok(url)
-}
-
-/// Spin's names for the application's own components, unspecified and link-local addresses.
-fn is_never_a_server(url: &Url) -> bool {
-    match url.host() {
-        None => true,
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            name.ends_with(".spin.internal")
-                || name.ends_with(".alt")
-                || name == "spin.internal"
-                || name == "metadata.google.internal"
-        }
-        Some(Host::Ipv4(address)) => {
-            address.is_unspecified()
-                || address.is_link_local()
-                || address.is_multicast()
-                || address.is_broadcast()
-        }
-        Some(Host::Ipv6(address)) => {
-            let embedded = address.to_ipv4_mapped();
-            address.is_unspecified()
-                || address.is_multicast()
-                || address.is_unicast_link_local()
-                || embedded
-                    .is_some_and(|address| address.is_unspecified() || address.is_link_local())
-        }
-    }
 }

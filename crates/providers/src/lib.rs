@@ -6,6 +6,7 @@
 mod address;
 mod answer;
 mod failure;
+mod guard;
 mod reach;
 mod report;
 mod request;
@@ -13,6 +14,7 @@ mod request;
 pub use address::{BadAddress, result_url, server_url};
 pub use answer::{parse_progress, parse_submit};
 pub use failure::{CallFailure, Class};
+pub use guard::{Allowed, is_public};
 pub use reach::{Reach, reach};
 pub use report::{Product, Report, Wanted, parse_report};
 pub use request::{

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 use providers::{
-    BadAddress, Class, InputLink, Report, Server, Submission, Wanted, cancel_request,
+    Allowed, BadAddress, Class, InputLink, Report, Server, Submission, Wanted, cancel_request,
     health_request, parse_progress, parse_report, parse_submit, poll_request, result_url,
     server_url, submit_request,
 };
@@ -307,6 +307,7 @@ fn tk5_a_lost_task_is_retryable() {
 
 #[test]
 fn rg5_which_addresses_may_register() {
+    let allowed = Allowed::parse("http://127.0.0.1:* https://[2001:db8::1]:9000 *://*:*");
     for (text, expected) in [
         ("http://127.0.0.1:8000", Ok("http://127.0.0.1:8000")),
         ("HTTP://Example.COM:80/gpu/", Ok("http://example.com/gpu")),
@@ -332,15 +333,24 @@ fn rg5_which_addresses_may_register() {
         ),
         ("http://0.0.0.0:80", Err(BadAddress::Host("0.0.0.0".into()))),
         ("http://0x7f000001/", Ok("http://127.0.0.1")),
+        (
+            "http://192.168.1.7",
+            Err(BadAddress::Host("192.168.1.7".into())),
+        ),
+        ("http://example.com:25", Err(BadAddress::Port(25))),
     ] {
-        assert_eq!(server_url(text), expected.map(str::to_owned), "{text}");
+        assert_eq!(
+            server_url(text, &allowed),
+            expected.map(str::to_owned),
+            "{text}"
+        );
     }
     assert!(matches!(
-        server_url("not a url"),
+        server_url("not a url", &allowed),
         Err(BadAddress::Syntax(_))
     ));
     assert!(matches!(
-        server_url(&format!("http://a/{}", "a".repeat(5000))),
+        server_url(&format!("http://a/{}", "a".repeat(5000)), &allowed),
         Err(BadAddress::Syntax(_))
     ));
 }

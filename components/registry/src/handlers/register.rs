@@ -5,6 +5,7 @@ use fleet::{Check, Verdict, judge, registered};
 use guest::{Db, Request, Response};
 use http::StatusCode;
 use problem::{Problem, Slug};
+use providers::Allowed;
 use serde::Deserialize;
 use store::servers::{self, NewServer};
 
@@ -36,7 +37,8 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
     let claims = guest::authenticate(request.headers()).await?;
     access::require_any(&claims)?;
     let registration: Registration = guest::read_json(request, BODY_BYTES).await?;
-    let url = check(&registration)?;
+    let allowed = Allowed::parse(&guest::variable("allowed_server_hosts").await?);
+    let url = check(&registration, &allowed)?;
 
     // Asked before anything is written: an address that the deployment forbids is refused.
     let found = ask(&url, registration.token.as_deref()).await;
@@ -92,7 +94,7 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
 }
 
 /// The canonical url of a registration that makes sense.
-fn check(registration: &Registration) -> Result<String, Problem> {
+fn check(registration: &Registration, allowed: &Allowed) -> Result<String, Problem> {
     let wrong = |what: String| Err(Problem::new(Slug::Unprocessable, what));
     if registration.name.trim().is_empty() || registration.name.len() > NAME_BYTES {
         return wrong(format!("name: 1 to {NAME_BYTES} bytes"));
@@ -121,6 +123,6 @@ fn check(registration: &Registration) -> Result<String, Problem> {
     {
         return wrong("token: visible ASCII characters only".to_owned());
     }
-    providers::server_url(&registration.url)
+    providers::server_url(&registration.url, allowed)
         .map_err(|error| Problem::new(Slug::Unprocessable, format!("url: {error}")))
 }
