@@ -307,6 +307,60 @@ async fn rl2_kill_9_in_the_middle_of_tasks_loses_nothing_and_pays_nothing_twice(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn op3_an_edge_that_ticks_beside_the_scheduler_does_nothing_twice() {
+    let stack = Stack::with(Setup {
+        edge_ticks: Some("50ms"),
+        ..Setup::default()
+    })
+    .await;
+    let project = stack.project("op3").await;
+    let provider = Provider::start().await;
+    // Nothing but ticks finds the end of these.
+    provider.manner(|manner| {
+        manner.home = Home::PollOnly;
+        manner.work = Duration::from_millis(500);
+    });
+    provider.register(&stack, "gpu-1", &KINDS).await;
+    let token = stack.token("alice", "editor");
+    let mut alice = Member::join(&stack, &project, &token).await;
+    let nodes: Vec<_> = (0..12).map(|number| format!("n{number}")).collect();
+    for node in &nodes {
+        let asks = json!({"type": "image", "prompt": node, "status": "generating"});
+        alice.set_node(node, asks).await;
+    }
+    alice
+        .until("all fin", Duration::from_secs(90), |doc| {
+            nodes.iter().all(|node| status(doc, node) == "fin")
+        })
+        .await;
+    let submissions = provider.submissions();
+    let keys: BTreeSet<_> = submissions
+        .iter()
+        .map(|submission| submission.key.as_str())
+        .collect();
+    assert_eq!(keys.len(), 2 * nodes.len(), "a picture and its description");
+    assert_eq!(submissions.len(), keys.len(), "{submissions:#?}");
+    assert!(
+        provider.paid().values().all(|begun| *begun == 1),
+        "{:?}",
+        provider.paid()
+    );
+    // The edge's own ticks are seen: those of the scheduler are five seconds apart.
+    let api = stack.api("alice", "viewer");
+    let ticked = || async {
+        let health = api.get("/api/health").await.json();
+        let at_ms = &health["components"]["scheduler"]["last_tick_at_ms"];
+        at_ms.as_i64().expect("a time")
+    };
+    eventually("two ticks that are close", LONG, || async {
+        let first = ticked().await;
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        (1..4_000).contains(&(ticked().await - first)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tk4_the_client_api_submits_shows_lists_and_cancels() {
     let stack = Stack::start().await;
     let project = stack.project("tk4").await;

@@ -88,6 +88,8 @@ pub struct Setup {
     /// With the embedded provider; without it nothing is made until a test's own one registers.
     pub atelier: bool,
     pub variables: Vec<(&'static str, String)>,
+    /// The edge as a process of its own, which ticks that often.
+    pub edge_ticks: Option<&'static str>,
 }
 
 /// A running stack. Dropping it ends it.
@@ -97,6 +99,8 @@ pub struct Stack {
     pub state_dir: PathBuf,
     setup: Setup,
     process: Mutex<Option<Process>>,
+    /// With [`Setup::edge_ticks`].
+    _edge: Option<Process>,
     _slot: SemaphorePermit<'static>,
     _directory: tempfile::TempDir,
 }
@@ -139,19 +143,36 @@ impl Stack {
         })
     }
 
-    fn start_blocking(setup: Setup, slot: SemaphorePermit<'static>) -> Self {
+    fn start_blocking(mut setup: Setup, slot: SemaphorePermit<'static>) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("clash-e2e-")
             .tempdir()
             .expect("a temporary directory");
         let state_dir = directory.path().join("state");
-        let (process, url) = {
+        // The application has to be told where the edge will be.
+        let edge_listen = setup.edge_ticks.map(|_| free_address());
+        if let Some(listen) = &edge_listen {
+            for name in ["edge_url", "worker_public_url"] {
+                setup.variables.push((name, format!("http://{listen}")));
+            }
+        }
+        let (process, upstream) = {
             let _guard = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
             let (kept, own) = (compiled_cache(), state_dir.join("compiled"));
             copy_missing(&kept, &own);
             let started = Process::start(&state_dir, &setup, "127.0.0.1:0");
             copy_missing(&own, &kept);
             started
+        };
+        let (edge, url) = match (&edge_listen, setup.edge_ticks) {
+            (Some(listen), Some(every)) => {
+                let mut command = clash(&["edge", "--listen", listen, "--tick", every]);
+                command.args(["--upstream", &upstream, "--state-dir"]);
+                command.arg(&state_dir);
+                let (edge, url) = Process::spawn(command);
+                (Some(edge), url)
+            }
+            _ => (None, upstream),
         };
         let address = url
             .strip_prefix("http://")
@@ -163,6 +184,7 @@ impl Stack {
             state_dir,
             setup,
             process: Mutex::new(Some(process)),
+            _edge: edge,
             _slot: slot,
             _directory: directory,
         }
@@ -254,10 +276,7 @@ impl Drop for Stack {
         let process = self.process(Option::take);
         let Some(mut process) = process else { return };
         signal(process.child.id(), "TERM");
-        if process.wait(Duration::from_secs(5)).is_none() {
-            let _ = process.child.kill();
-            let _ = process.child.wait();
-        }
+        let _ = process.wait(Duration::from_secs(5));
         if std::thread::panicking() {
             eprintln!(
                 "---- standard error of the stack ----\n{}----",
@@ -275,14 +294,21 @@ impl Process {
         if !setup.atelier {
             command.arg("--no-atelier");
         }
+        if setup.edge_ticks.is_some() {
+            command.arg("--no-edge");
+        }
         for (key, value) in &setup.variables {
             command.arg("--variable").arg(format!("{key}={value}"));
         }
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> (Self, String) {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("clash up starts");
+            .expect("clash starts");
         let stderr = Arc::new(Mutex::new(String::new()));
         let (lines, log) = (child.stderr.take().expect("piped"), stderr.clone());
         std::thread::spawn(move || {
@@ -308,7 +334,7 @@ impl Process {
                 let _ = process.child.kill();
                 let status = process.child.wait();
                 panic!(
-                    "clash up does not serve ({why}, {status:?}):\n{}",
+                    "{command:?} does not serve ({why}, {status:?}):\n{}",
                     process.log()
                 );
             }
@@ -332,6 +358,20 @@ impl Process {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
+
+impl Drop for Process {
+    /// What nobody ended before.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> String {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address");
+    address.to_string()
 }
 
 /// Compiled components of earlier tests, so that not every test compiles them.

@@ -51,8 +51,26 @@ struct Backend {
 }
 
 impl RuntimeConfig {
-    /// Reads a configuration file, if one is given, and adds the defaults.
+    /// Reads a configuration file, if one is given, adds the defaults, and looks at the files.
     pub(crate) fn read(path: Option<&Path>, state_dir: &Path) -> Result<Self, LoadError> {
+        let config = Self::named(path, state_dir)?;
+        for databases in [&config.sqlite, &config.key_value] {
+            // Only one of the state directory can still be wrong here.
+            if let Some(SqliteDatabase::File(file)) = databases.get(DEFAULT_LABEL) {
+                check_file(file).map_err(|reason| {
+                    LoadError::io(
+                        file,
+                        "this database of the state directory cannot be used; restore it from a backup, or move it away",
+                        std::io::Error::other(reason),
+                    )
+                })?;
+            }
+        }
+        Ok(config)
+    }
+
+    /// As `read`, without a look into the state directory.
+    fn named(path: Option<&Path>, state_dir: &Path) -> Result<Self, LoadError> {
         let mut config = match path {
             None => Self::default(),
             Some(path) => {
@@ -75,17 +93,8 @@ impl RuntimeConfig {
             (&mut config.sqlite, "sqlite_db.db"),
             (&mut config.key_value, "sqlite_key_value.db"),
         ] {
-            if !databases.contains_key(DEFAULT_LABEL) {
-                let file = state_dir.join(file);
-                check_file(&file).map_err(|reason| {
-                    LoadError::io(
-                        &file,
-                        "this database of the state directory cannot be used",
-                        std::io::Error::other(reason),
-                    )
-                })?;
-                databases.insert(DEFAULT_LABEL.into(), SqliteDatabase::File(file));
-            }
+            let file = || SqliteDatabase::File(state_dir.join(file));
+            databases.entry(DEFAULT_LABEL.into()).or_insert_with(file);
         }
         Ok(config)
     }
@@ -102,7 +111,7 @@ impl RuntimeConfig {
                 if let SqliteDatabase::File(path) = database {
                     check_file(path).map_err(|reason| {
                         format!(
-                            "`{section}.{label}.path` = \"{}\": {reason}",
+                            "`{section}.{label}.path` = \"{}\": {reason}; name another file",
                             path.display()
                         )
                     })?;
@@ -156,14 +165,14 @@ impl Backend {
 /// Says why a file cannot be a database. One that is not there yet will be made.
 fn check_file(path: &Path) -> Result<(), String> {
     if path.is_dir() {
-        return Err("this is a folder; name a file in it".into());
+        return Err("this is a folder".into());
     }
     let mut file = match std::fs::File::options().read(true).write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => {
             return Err(format!(
-                "{error}; give this user the right to read and write it, or name another file"
+                "{error}; give this user the right to read and write it"
             ));
         }
     };
@@ -171,7 +180,7 @@ fn check_file(path: &Path) -> Result<(), String> {
     let length = SQLITE_MAGIC.len() as u64;
     match file.by_ref().take(length).read_to_end(&mut start) {
         Ok(_) if start.is_empty() || start == SQLITE_MAGIC => Ok(()),
-        Ok(_) => Err("this file is no SQLite database; name another one".into()),
+        Ok(_) => Err("this file is no SQLite database".into()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -183,7 +192,7 @@ pub fn database_file(
     state_dir: &Path,
     label: &str,
 ) -> Result<Option<PathBuf>, LoadError> {
-    let config = RuntimeConfig::read(config, state_dir)?;
+    let config = RuntimeConfig::named(config, state_dir)?;
     Ok(match config.sqlite.get(label) {
         Some(SqliteDatabase::File(path)) => Some(path.clone()),
         Some(SqliteDatabase::Memory) | None => None,

@@ -239,17 +239,17 @@ pub const CONFIGURATIONS: &[Case] = &[
     (
         "[sqlite_database.default]\ntype = \"spin\"\npath = \"FOLDER\"",
         "sqlite_database.default.path",
-        "this is a folder; name a file in it",
+        "this is a folder; name another file",
     ),
     (
         "[sqlite_database.default]\ntype = \"spin\"\npath = \"FOLDER/spin.toml\"",
         "sqlite_database.default.path",
-        "no SQLite database; name another one",
+        "no SQLite database; name another file",
     ),
     (
         "[key_value_store.x]\ntype = \"spin\"\npath = \"FOLDER/spin.toml\"",
         "key_value_store.x.path",
-        "no SQLite database; name another one",
+        "no SQLite database; name another file",
     ),
     (
         "[sqlite_database.default]\ntype = \"spin\"\npath = \"FOLDER/spin.toml/a.db\"",

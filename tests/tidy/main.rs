@@ -1,6 +1,8 @@
 //! The rules of the layout that no compiler checks: who may depend on whom, what a component may
 //! import, how tests are named, how long files are.
 
+mod licences;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
