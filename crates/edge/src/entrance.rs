@@ -39,9 +39,10 @@ impl From<TcpListener> for Entrance {
 pub(crate) async fn accept(entrance: Entrance, shared: Arc<Shared>, places: Arc<Semaphore>) {
     let acceptor = entrance.tls.as_ref().map(Tls::acceptor);
     let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let certificate_check = shared.options.limits.certificate_check;
     let fresh = async {
         match &entrance.tls {
-            Some(tls) => tls.keep_fresh().await,
+            Some(tls) => tls.keep_fresh(certificate_check).await,
             None => std::future::pending().await,
         }
     };

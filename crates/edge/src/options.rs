@@ -74,6 +74,9 @@ pub struct Limits {
     pub response_timeout: Duration,
     /// A WebSocket is pinged after that long without a word, and dropped after three times as long.
     pub keepalive: Duration,
+    /// How often certificate files are looked at. They are small, and a renewed certificate is in
+    /// no hurry: renewals come days before the old one ends.
+    pub certificate_check: Duration,
     /// How long connections may take to end at shutdown.
     pub shutdown: Duration,
 }
@@ -95,6 +98,7 @@ impl Default for Limits {
             turn_timeout: Duration::from_secs(15),
             response_timeout: Duration::from_secs(310),
             keepalive: Duration::from_secs(30),
+            certificate_check: Duration::from_secs(10),
             shutdown: Duration::from_secs(5),
         }
     }

@@ -12,9 +12,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio_rustls::TlsAcceptor;
 
-/// How often the files are looked at. They are small, and a renewed certificate is in no hurry:
-/// renewals come days before the old one ends.
-const RELOAD_EVERY: Duration = Duration::from_secs(10);
 /// A certificate file larger than this is not one; a long chain is 10 KiB.
 const FILE_BYTES: u64 = 1024 * 1024;
 
@@ -102,8 +99,8 @@ impl Tls {
 
     /// Looks at the files for as long as it is polled. A pair that does not load is said once and
     /// the old one stays in use; open connections keep what they have.
-    pub(crate) async fn keep_fresh(&self) {
-        let mut interval = tokio::time::interval(RELOAD_EVERY);
+    pub(crate) async fn keep_fresh(&self, every: Duration) {
+        let mut interval = tokio::time::interval(every);
         let mut said = String::new();
         loop {
             interval.tick().await;
