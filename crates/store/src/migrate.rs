@@ -15,6 +15,10 @@ const MIGRATIONS: &[Migration] = &[
         "0002_parts_and_claims",
         include_str!("../../../migrations/0002_parts_and_claims.sql"),
     ),
+    (
+        "0003_entrance",
+        include_str!("../../../migrations/0003_entrance.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.
