@@ -9,4 +9,3 @@ pub fn of(path: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-
