@@ -7,7 +7,9 @@ mod handlers;
 use guest::api::{Api, Document};
 use guest::{Arrived, Response, store_failed};
 
-use handlers::{assets, audit, description, health, invitations, members, projects, tenants, tick};
+use handlers::{
+    assets, audit, description, health, invitations, members, metrics, projects, tenants, tick,
+};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -18,6 +20,7 @@ thread_local! {
         Bearer invitations::{create, list, delete, accept};
         Bearer tenants::{create, list};
         Bearer audit::{list};
+        Bearer metrics::{metrics};
         Public assets::{asset};
         Public description::{openapi, docs, script, style};
         Service tick::{tick};

@@ -15,6 +15,7 @@ pub mod faulty;
 pub mod idempotency;
 pub mod invitations;
 pub mod members;
+pub mod metrics;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;

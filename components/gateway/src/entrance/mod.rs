@@ -2,12 +2,14 @@
 //! so often, was this asked before; then the operation; then what all answers have in common.
 
 mod cors;
+mod counts;
 mod limits;
 mod owner;
 mod record;
 mod repeats;
 mod visit;
 
+pub use counts::flush;
 pub use owner::COMPONENTS;
 
 use guest::api::{Access, Api, CREATION, Found, nothing};
@@ -48,6 +50,7 @@ pub async fn enter(api: &Api, request: Arrived) -> Response {
     }
     cors::dress(headers, allowed_origin.as_ref());
     dress(headers, &visit);
+    counts::count(&visit, &known.route, response.status());
     record::log(&visit, known.claims.as_ref(), response.status());
     response
 }
@@ -55,6 +58,8 @@ pub async fn enter(api: &Api, request: Arrived) -> Response {
 /// What became known of a request on its way in.
 #[derive(Default)]
 struct Known {
+    /// The template of the path; empty for one that nothing serves.
+    route: String,
     claims: Option<Claims>,
     standing: Option<Standing>,
 }
@@ -74,6 +79,10 @@ async fn pass(api: &Api, request: Request, visit: &Visit, known: &mut Known) -> 
             Found::OtherMethod(problem) => return Err(problem),
             Found::Nothing => return Err(nothing(method, path)),
         },
+    };
+    known.route = match &goal {
+        Goal::Operation(route, _) => route.template.clone(),
+        Goal::Component(owner) => format!("{owner} …"),
     };
     match access {
         Access::Public => {}

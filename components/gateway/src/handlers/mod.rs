@@ -6,6 +6,7 @@ pub mod description;
 pub mod health;
 pub mod invitations;
 pub mod members;
+pub mod metrics;
 pub mod projects;
 pub mod tenants;
 pub mod tick;
