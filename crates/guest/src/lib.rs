@@ -3,6 +3,7 @@
 //! Components parse, authorise, decide and save through this crate, so that another SDK (or an
 //! older one) can be put below them in one place. It holds no business rule.
 
+pub mod api;
 mod caller;
 mod database;
 mod outbound;
@@ -12,9 +13,11 @@ mod settings;
 mod store_failed;
 mod system;
 
+pub use api::{Answer, Call};
 pub use caller::{authenticate, bearer, require_service};
 pub use database::Db;
 pub use outbound::{CallError, Streamed, call, call_component, call_streaming, forward};
+pub use pastey;
 pub use request::{path_segments, query, read_body, read_json};
 pub use response::{Body, Response, answer, empty, full, json, streaming};
 pub use settings::{keys, secret, service_token, variable};
@@ -22,6 +25,7 @@ pub use spin_sdk;
 pub use spin_sdk::http_service;
 pub use store_failed::store_failed;
 pub use system::{log_error, new_id, now_ms, now_s, random, sleep_ms, spawn, within};
+pub use utoipa;
 
 /// A request as the host hands it to a component.
 pub type Request = spin_sdk::http::Request;

@@ -23,6 +23,11 @@ pub fn query<'a>(uri: &'a http::Uri, name: &str) -> Option<Cow<'a, str>> {
     })
 }
 
+/// In a path, `+` is itself.
+pub(crate) fn percent_decode_path(segment: &str) -> String {
+    percent_decode(&segment.replace('+', "%2B")).into_owned()
+}
+
 fn percent_decode(value: &str) -> Cow<'_, str> {
     if !value.contains(['%', '+']) {
         return Cow::Borrowed(value);
