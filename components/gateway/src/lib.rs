@@ -9,6 +9,7 @@ use problem::{Problem, Slug};
 
 #[guest::http_service]
 async fn handle(request: Request) -> Response {
+    guest::this_is("gateway");
     guest::answer(route(request)).await
 }
 

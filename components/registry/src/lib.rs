@@ -13,6 +13,7 @@ use problem::{Problem, Slug};
 
 #[guest::http_service]
 async fn handle(request: Request) -> Response {
+    guest::this_is("registry");
     guest::answer(route(request)).await
 }
 

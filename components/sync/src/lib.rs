@@ -14,6 +14,7 @@ use rooms::RoomsError;
 
 #[guest::http_service]
 async fn handle(request: Request) -> Response {
+    guest::this_is("sync");
     guest::answer(route(request)).await
 }
 

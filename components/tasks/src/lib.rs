@@ -14,6 +14,7 @@ use problem::{Problem, Slug};
 
 #[guest::http_service]
 async fn handle(request: Request) -> Response {
+    guest::this_is("tasks");
     guest::answer(route(request)).await
 }
 

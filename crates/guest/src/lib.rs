@@ -5,22 +5,27 @@
 
 pub mod api;
 mod caller;
+mod component;
 mod database;
+mod issuer;
 mod outbound;
 mod request;
 mod response;
+mod revoked;
 mod settings;
 mod store_failed;
 mod system;
 
 pub use api::{Answer, Call};
-pub use caller::{authenticate, bearer, require_service};
+pub use caller::{authenticate, authenticate_token, bearer, require_service};
+pub use component::this_is;
 pub use database::Db;
 pub use outbound::{CallError, Streamed, call, call_component, call_streaming, forward};
 pub use pastey;
 pub use request::{path_segments, query, read_body, read_json};
 pub use response::{Body, Response, answer, empty, full, json, streaming};
-pub use settings::{keys, secret, service_token, variable};
+pub use revoked::forget_revocations;
+pub use settings::{keys, optional_variable, secret, service_token, variable};
 pub use spin_sdk;
 pub use spin_sdk::http_service;
 pub use store_failed::store_failed;

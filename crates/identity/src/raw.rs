@@ -1,5 +1,7 @@
 //! A token taken apart: its header, its signature, and the claims as they are written.
 
+use std::collections::HashSet;
+
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
 
@@ -31,12 +33,14 @@ pub(crate) fn signed_claims(
     key: &DecodingKey,
     algorithms: &[Algorithm],
 ) -> Result<RawClaims, TokenError> {
-    let mut validation = Validation::default();
-    validation.algorithms = algorithms.to_vec();
-    // Claims are checked by [`RawClaims::check`], against the given clock.
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    validation.validate_aud = false;
+    let validation = Validation {
+        algorithms: algorithms.to_vec(),
+        // Claims are checked by [`RawClaims::check`], against the given clock.
+        required_spec_claims: HashSet::new(),
+        validate_exp: false,
+        validate_aud: false,
+        ..Validation::default()
+    };
     jsonwebtoken::decode::<RawClaims>(token, key, &validation)
         .map(|decoded| decoded.claims)
         .map_err(|_| TokenError::Invalid)

@@ -15,6 +15,7 @@ pub mod migrate;
 pub mod native;
 pub mod projects;
 pub mod range;
+pub mod revocations;
 pub mod rooms;
 pub mod servers;
 #[cfg(feature = "native")]
