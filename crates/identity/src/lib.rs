@@ -4,6 +4,7 @@ pub mod access;
 pub mod asset_link;
 mod jwks;
 mod keys;
+pub mod password;
 mod raw;
 mod secret;
 pub mod token;
