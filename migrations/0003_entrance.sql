@@ -19,7 +19,7 @@ CREATE TABLE accounts (
     created_at_ms INTEGER NOT NULL
 ) STRICT
 --;;
-CREATE INDEX accounts_by_tenant ON accounts (tenant, id)
+CREATE INDEX accounts_by_tenant ON accounts (tenant, created_at_ms, id)
 --;;
 -- Roles in a tenant; `sub` is an account's id or the subject of somebody else's token.
 CREATE TABLE tenant_members (

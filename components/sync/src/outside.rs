@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use identity::{Action, Claims, LEEWAY_S, may};
+use identity::{Action, Claims, LEEWAY_S, Object, may};
 use protocol::frame::Permission;
 use protocol::turn::{Input, TurnRequest};
 use rooms::{Environment, Grant};
+use store::{Database, StoreError};
 
 /// Made for one request: who joins is found out before the rooms are touched, since it may take a
 /// look at the database, the key-value store or an issuer.
@@ -44,22 +45,35 @@ impl Environment for Outside {
         guest::new_id("t")
     }
 
-    fn grant(&self, auth: &[u8], project: &str, tenant: &str) -> Option<Grant> {
-        let claims = self.joining.get(auth)?;
-        if !may(claims, Action::ReadProject) || !claims.may_see(project, tenant) {
-            return None;
+    async fn grant(
+        &self,
+        database: &impl Database,
+        auth: &[u8],
+        project: &str,
+        tenant: &str,
+    ) -> Result<Option<Grant>, StoreError> {
+        let Some(claims) = self.joining.get(auth) else {
+            return Ok(None);
+        };
+        let membership = guest::access::membership(database, claims, project).await?;
+        let object = Object::Project {
+            id: project,
+            tenant,
+            membership,
+        };
+        if may(claims, Action::ReadProject, object).is_err() {
+            return Ok(None);
         }
-        let permission = if may(claims, Action::WriteProject) {
-            Permission::Write
-        } else {
-            Permission::Read
+        let permission = match may(claims, Action::WriteProject, object) {
+            Ok(()) => Permission::Write,
+            Err(_) => Permission::Read,
         };
         let expires_at_ms = claims.exp.saturating_add(LEEWAY_S).saturating_mul(1000);
-        Some(Grant {
+        Ok(Some(Grant {
             sub: claims.sub.clone(),
             permission,
             expires_at_ms,
-        })
+        }))
     }
 
     async fn pause(&self) {

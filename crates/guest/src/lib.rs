@@ -3,24 +3,30 @@
 //! Components parse, authorise, decide and save through this crate, so that another SDK (or an
 //! older one) can be put below them in one place. It holds no business rule.
 
+pub mod access;
 pub mod api;
 mod caller;
 mod component;
 mod database;
+mod incoming;
 mod issuer;
 mod outbound;
+mod page;
 mod request;
 mod response;
 mod revoked;
 mod settings;
 mod store_failed;
 mod system;
+mod version;
 
 pub use api::{Answer, Call};
 pub use caller::{authenticate, authenticate_token, bearer, require_service};
 pub use component::this_is;
 pub use database::Db;
+pub use incoming::{Arrived, Request, RequestBody, incoming};
 pub use outbound::{CallError, Streamed, call, call_component, call_streaming, forward};
+pub use page::Page;
 pub use pastey;
 pub use request::{path_segments, query, read_body, read_json};
 pub use response::{Body, Response, answer, empty, full, json, streaming};
@@ -31,6 +37,4 @@ pub use spin_sdk::http_service;
 pub use store_failed::store_failed;
 pub use system::{log_error, new_id, now_ms, now_s, random, sleep_ms, spawn, within};
 pub use utoipa;
-
-/// A request as the host hands it to a component.
-pub type Request = spin_sdk::http::Request;
+pub use version::{etagged, require_match};

@@ -96,15 +96,6 @@ impl Claims {
             sid: None,
         }
     }
-    /// True when a project of `tenant` is this principal's to see at all (GW9).
-    pub fn may_see(&self, project: &str, tenant: &str) -> bool {
-        let in_tenant = self.role == Role::Service || self.tenant == tenant;
-        let listed = self
-            .projects
-            .as_ref()
-            .is_none_or(|projects| projects.iter().any(|listed| listed == project));
-        in_tenant && listed
-    }
 }
 
 /// Why a token is refused. The text may be shown to the caller.
@@ -128,15 +119,6 @@ pub enum TokenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gw9_another_tenant_or_an_unlisted_project_is_not_seen() {
-        let mut claims = Claims::access("alice", Role::Admin, 0, 60);
-        assert!(claims.may_see("p1", "default"));
-        assert!(!claims.may_see("p1", "other"));
-        claims.projects = Some(vec!["p2".into()]);
-        assert!(!claims.may_see("p1", "default"));
-    }
 
     #[test]
     fn gw2_claims_that_say_nothing_are_not_written() {

@@ -1,6 +1,7 @@
 //! Local accounts and their roles (GW10). Log-ins are in [`crate::sessions`].
 
-use crate::{Database, Row, StoreError, Value, begin, or_rollback, read_one, sql};
+use crate::members::{self, Circle, Member};
+use crate::{Cursor, Database, Row, StoreError, Value, begin, or_rollback, read_one, sql};
 
 /// An account with its role in the tenant whose admins manage it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ async fn try_insert(
         transaction.rollback().await?;
         return Ok(false);
     }
-    set_role(
+    put_role(
         &transaction,
         account.tenant,
         account.id,
@@ -96,16 +97,19 @@ async fn try_insert(
     Ok(true)
 }
 
-async fn set_role(
+async fn put_role(
     database: &impl Database,
     tenant: &str,
     sub: &str,
     role: &str,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    let parameters = [tenant.into(), sub.into(), role.into(), now_ms.into()];
-    database
-        .query(sql!("accounts/set_role"), &parameters)
+    let member = Member {
+        sub: sub.to_owned(),
+        role: role.to_owned(),
+        created_at_ms: now_ms,
+    };
+    members::put(database, Circle::Tenant(tenant), &member)
         .await
         .map(drop)
 }
@@ -123,14 +127,19 @@ pub async fn find_by_login(
     row.as_ref().map(AccountRow::from_row).transpose()
 }
 
-/// The accounts of a tenant in the order in which they were made, after this id.
+/// The accounts of a tenant in the order in which they were made.
 pub async fn list(
     database: &impl Database,
     tenant: &str,
-    after: &str,
+    after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Vec<AccountRow>, StoreError> {
-    let parameters = [tenant.into(), after.into(), limit.into()];
+    let parameters = [
+        tenant.into(),
+        after.map(|(at_ms, _)| *at_ms).into(),
+        after.map(|(_, id)| id.as_str()).into(),
+        limit.into(),
+    ];
     let rows = database.query(sql!("accounts/list"), &parameters).await?;
     rows.into_rows()
         .map(|row| AccountRow::from_row(&row))
@@ -174,7 +183,7 @@ async fn try_change(
         return Ok(false);
     }
     if let Some(role) = change.role {
-        set_role(&transaction, tenant, id, role, now_ms).await?;
+        put_role(&transaction, tenant, id, role, now_ms).await?;
     }
     transaction.commit().await?;
     Ok(true)
@@ -193,18 +202,6 @@ pub async fn set_password(
         .query(sql!("accounts/set_password"), &parameters)
         .await?;
     Ok(!changed.is_empty())
-}
-
-/// The role of somebody in a tenant.
-pub async fn role(
-    database: &impl Database,
-    tenant: &str,
-    sub: &str,
-) -> Result<Option<String>, StoreError> {
-    let parameters = [tenant.into(), sub.into()];
-    let row = read_one(database, sql!("accounts/role"), &parameters).await?;
-    row.map(|row| row.text("role").map(str::to_owned))
-        .transpose()
 }
 
 /// Removes an account with its sessions, links and memberships; false when the tenant has none

@@ -12,6 +12,7 @@ mod due;
 pub mod effects;
 #[cfg(feature = "native")]
 pub mod faulty;
+pub mod members;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
@@ -27,6 +28,9 @@ pub mod tasks;
 pub mod ticks;
 pub mod value;
 pub mod wal;
+
+/// A place in a list that is sorted by time and id.
+pub type Cursor = (i64, String);
 
 pub use database::{Database, StoreError, Transaction, begin, or_rollback, read_one};
 pub use due::DueAt;

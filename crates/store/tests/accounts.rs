@@ -116,12 +116,13 @@ fn gw10_listing_goes_on_after_a_cursor() {
         account(&database, id, login, "default");
     }
     account(&database, "u_4", "d", "other");
-    let list = |after, limit| {
-        let rows = block_on(accounts::list(&database, "default", after, limit)).unwrap();
+    let list = |after: Option<store::Cursor>, limit| {
+        let rows = accounts::list(&database, "default", after.as_ref(), limit);
+        let rows = block_on(rows).unwrap();
         rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
     };
-    assert_eq!(list("", 2), ["u_1", "u_2"]);
-    assert_eq!(list("u_2", 2), ["u_3"]);
+    assert_eq!(list(None, 2), ["u_1", "u_2"]);
+    assert_eq!(list(Some((1, "u_2".to_owned())), 2), ["u_3"]);
 }
 
 #[test]
