@@ -7,6 +7,9 @@ mod handlers;
 use guest::api::Api;
 use guest::{Arrived, Response, store_failed};
 
+use handlers::accounts::{
+    enter, log_in, log_out, me, password, refresh, tokens, user_changes, users,
+};
 use handlers::{assets, health, projects, tick};
 
 thread_local! {
@@ -15,6 +18,16 @@ thread_local! {
         Bearer projects::{create, list, get, rename, delete};
         Public assets::{asset};
         Service tick::{tick};
+        Public log_in::{login};
+        Public refresh::{refresh};
+        Public log_out::{logout};
+        Bearer log_out::{logout_everywhere};
+        Bearer me::{me};
+        Bearer password::{password};
+        Public enter::{enter, page};
+        Bearer users::{create, list, get};
+        Bearer user_changes::{change, delete, entry_link};
+        Bearer tokens::{revoke};
     ])));
 }
 

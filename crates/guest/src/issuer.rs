@@ -8,14 +8,12 @@
 
 use std::cell::RefCell;
 
-use identity::{Claims, Issuer, KeySet, Keys, TokenError, Verifier};
+use identity::{Claims, Issuer, KeySet, Keys, TokenError, Verifier, key_address};
 use problem::{Problem, Slug};
 use serde::{Deserialize, Serialize};
 use spin_sdk::key_value::Store;
 
 use crate::{call, log_error, now_s, optional_variable, sleep_ms};
-
-mod address;
 
 /// Sets have a few KiB; what is larger is something else.
 const SET_BYTES: usize = 256 * 1024;
@@ -215,7 +213,7 @@ async fn fetch(store: &Store, url: &str, now_s: i64) -> Option<KeySet> {
 
 /// The set as the issuer serves it; a redirect is not followed.
 async fn get(url: &str) -> Result<String, String> {
-    address::check(url, &optional_variable("jwks_host").await)?;
+    key_address::check(url, &optional_variable("jwks_host").await)?;
     let request = http::Request::get(url)
         .header(
             http::header::ACCEPT,

@@ -41,6 +41,16 @@ async fn load() -> Result<Rc<Secret>, Problem> {
         log_error("jwt_secret", &error);
         Problem::new(Slug::Internal, "the variable jwt_secret is too short")
     })?;
+    // Where nobody says what it is for, a secret protects whatever there is.
+    if optional_variable("environment").await == "production"
+        && let Err(error) = identity::check_secret(&bytes)
+    {
+        log_error("jwt_secret", &error);
+        return Err(Problem::new(
+            Slug::Internal,
+            "the variable jwt_secret is too weak for production",
+        ));
+    }
     let secret = Rc::new(Secret { bytes, keys });
     SECRET.with_borrow_mut(|cached| *cached = Some(secret.clone()));
     Ok(secret)

@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod asset_link;
+pub mod browser;
 mod jwks;
+pub mod key_address;
 mod keys;
 pub mod password;
 mod raw;

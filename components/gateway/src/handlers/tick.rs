@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use problem::Problem;
 use serde_json::{Map, Value, json};
 
+use super::accounts;
 use crate::store_failed;
 
 /// The components that have something to do with time.
@@ -26,6 +27,7 @@ pub async fn tick(_: Call) -> Answer {
 async fn keep_time() -> Result<(), Problem> {
     let database = Db::open().await.map_err(store_failed)?;
     let recorded = store::ticks::record(&database, guest::now_ms()).await;
+    accounts::forget_old(&database).await;
     drop(database);
     bound_log().await?;
     recorded.map_err(store_failed)

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 /// Refuses addresses that are no web address, and private ones that `jwks_host` does not name.
-pub(super) fn check(url: &str, jwks_host: &str) -> Result<(), String> {
+pub fn check(url: &str, jwks_host: &str) -> Result<(), String> {
     let uri: http::Uri = url.parse().map_err(|_| "it is not a web address")?;
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
     let authority = uri.authority().map_or("", |authority| authority.as_str());
