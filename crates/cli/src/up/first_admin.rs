@@ -17,8 +17,9 @@ const TOKEN_S: i64 = 60;
 
 /// The path of the link; `None` when there are accounts already.
 pub async fn link(application: &host::Application, keys: &Keys) -> Result<Option<String>, String> {
-    let ask =
-        async |method, path: &str, body: Value| ask(application, keys, method, path, body).await;
+    let call = async |method: Method, path: &str, body: Value| {
+        ask(application, keys, method, path, body).await
+    };
     let (_, known) = call(Method::GET, "/api/users?limit=1", Value::Null).await?;
     if known["users"]
         .as_array()
