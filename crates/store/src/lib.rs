@@ -7,11 +7,15 @@
 pub mod accounts;
 pub mod assets;
 pub mod attempts;
+pub mod audit;
+pub mod buckets;
 pub mod database;
 mod due;
 pub mod effects;
 #[cfg(feature = "native")]
 pub mod faulty;
+pub mod idempotency;
+pub mod invitations;
 pub mod members;
 pub mod migrate;
 #[cfg(feature = "native")]
@@ -25,6 +29,7 @@ pub mod sessions;
 #[cfg(feature = "native")]
 mod stand_in;
 pub mod tasks;
+pub mod tenants;
 pub mod ticks;
 pub mod value;
 pub mod wal;

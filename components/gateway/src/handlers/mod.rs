@@ -2,6 +2,11 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod audit;
+pub mod description;
 pub mod health;
+pub mod invitations;
+pub mod members;
 pub mod projects;
+pub mod tenants;
 pub mod tick;

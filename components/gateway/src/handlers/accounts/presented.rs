@@ -32,12 +32,12 @@ impl Presented {
             origin: text(headers, "origin"),
             site: text(headers, "sec-fetch-site"),
             host,
-            allowed: &guest::optional_variable("allowed_origins").await,
+            allowed: &guest::optional_variable("cors_origins").await,
         };
         if !origin.is_ours() {
             return Err(Problem::new(
                 Slug::Forbidden,
-                "this is for pages of this host and of the variable allowed_origins",
+                "this is for pages of this host and of the variable cors_origins",
             ));
         }
         let is_https = text(headers, "x-forwarded-proto") == Some("https");
