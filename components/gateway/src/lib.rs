@@ -7,6 +7,9 @@ mod handlers;
 use guest::api::{Api, Document};
 use guest::{Arrived, Response, store_failed};
 
+use handlers::accounts::{
+    enter, log_in, log_out, me, password, refresh, tokens, user_changes, users,
+};
 use handlers::{
     assets, audit, description, health, invitations, members, metrics, projects, tenants, tick,
 };
@@ -24,11 +27,22 @@ thread_local! {
         Public assets::{asset};
         Public description::{openapi, docs, script, style};
         Service tick::{tick};
+        Public log_in::{login};
+        Public refresh::{refresh};
+        Public log_out::{logout};
+        Bearer log_out::{logout_everywhere};
+        Bearer me::{me};
+        Bearer password::{password};
+        Public enter::{enter, page};
+        Bearer users::{create, list, get};
+        Bearer user_changes::{change, delete, entry_link};
+        Bearer tokens::{revoke};
     ])));
 }
 
 #[guest::http_service]
 async fn handle(request: Arrived) -> Response {
+    guest::this_is("gateway");
     entrance::enter(API.with(|api| *api), request).await
 }
 

@@ -104,7 +104,7 @@ pub async fn call_component(
     path: &str,
     body: &serde_json::Value,
 ) -> Result<http::Response<Bytes>, CallError> {
-    let token = service_token()
+    let token = service_token(component)
         .await
         .map_err(|problem| CallError::Connection(problem.detail))?;
     let bytes = if body.is_null() {
