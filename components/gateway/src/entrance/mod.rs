@@ -85,6 +85,12 @@ async fn pass(api: &Api, request: Request, visit: &Visit, known: &mut Known) -> 
         Goal::Component(owner) => format!("{owner} …"),
     };
     match access {
+        // Components that are open to everybody still want to know who it is, if they may.
+        Access::Public if matches!(goal, Goal::Component(_)) => {
+            if guest::bearer(request.headers()).is_some() {
+                known.claims = Some(guest::authenticate(request.headers()).await?);
+            }
+        }
         Access::Public => {}
         Access::Bearer => known.claims = Some(guest::authenticate(request.headers()).await?),
         // The platform's own parts pass without limits.
@@ -132,7 +138,7 @@ async fn go(goal: Goal<'_>, request: Request, claims: Option<&Claims>) -> Answer
                 .call(Call::new(request, claims.cloned(), parameters))
                 .await
         }
-        Goal::Component(owner) => guest::forward(owner, request).await,
+        Goal::Component(owner) => guest::forward(owner, request, claims).await,
     }
 }
 
