@@ -14,13 +14,13 @@ pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod projects;
-pub mod range;
 pub mod rooms;
 pub mod servers;
 #[cfg(feature = "native")]
 mod stand_in;
 pub mod tasks;
 pub mod ticks;
+pub mod uploads;
 pub mod value;
 pub mod wal;
 
