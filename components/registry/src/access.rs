@@ -1,6 +1,7 @@
 //! Who may see and change which server (GW3).
 
-use identity::{Action, Claims, Role, may};
+use guest::access::{allow, unknown};
+use identity::{Action, Claims, Object, Role, may};
 use problem::{Problem, Slug};
 use store::servers::ServerRow;
 use store::{Database, servers};
@@ -9,20 +10,16 @@ use crate::store_failed;
 
 /// Refuses those who have nothing to do with servers at all.
 pub fn require_any(claims: &Claims) -> Result<(), Problem> {
-    match may(claims, Action::ManageServers) || may(claims, Action::ManageOwnServer) {
-        true => Ok(()),
-        false => Err(Problem::new(
+    match may(
+        claims,
+        Action::ManageOwnServer,
+        Object::Tenant(&claims.tenant),
+    ) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Problem::new(
             Slug::Forbidden,
             "only admins and servers may do this",
         )),
-    }
-}
-
-/// Refuses those who do not manage all servers.
-pub fn require_manager(claims: &Claims) -> Result<(), Problem> {
-    match may(claims, Action::ManageServers) {
-        true => Ok(()),
-        false => Err(Problem::new(Slug::Forbidden, "only admins may do this")),
     }
 }
 
@@ -34,26 +31,26 @@ pub async fn load(
 ) -> Result<ServerRow, Problem> {
     require_any(claims)?;
     let found = servers::find(database, id).await.map_err(store_failed)?;
-    let unknown = || Problem::new(Slug::NotFound, format!("there is no server {id}"));
-    let server = found
-        .filter(|server| is_visible(claims, server))
-        .ok_or_else(unknown)?;
-    match may(claims, Action::ManageServers) || server.owner == claims.sub {
-        true => Ok(server),
-        false => Err(Problem::new(
-            Slug::Forbidden,
-            "this server is somebody else's",
-        )),
-    }
-}
-
-fn is_visible(claims: &Claims, server: &ServerRow) -> bool {
-    claims.role == Role::Service || claims.tenant == server.tenant
+    let server = found.ok_or_else(|| unknown(format!("server {id}")))?;
+    let object = Object::Server {
+        tenant: &server.tenant,
+        owner: &server.owner,
+    };
+    allow(claims, Action::ManageOwnServer, object, || {
+        format!("server {id}")
+    })?;
+    Ok(server)
 }
 
 /// What a listing is narrowed to: tenant and owner.
 pub fn scope(claims: &Claims) -> (Option<&str>, Option<&str>) {
     let tenant = (claims.role != Role::Service).then_some(claims.tenant.as_str());
-    let owner = (!may(claims, Action::ManageServers)).then_some(claims.sub.as_str());
+    let manages_all = may(
+        claims,
+        Action::ManageServers,
+        Object::Tenant(&claims.tenant),
+    )
+    .is_ok();
+    let owner = (!manages_all).then_some(claims.sub.as_str());
     (tenant, owner)
 }

@@ -7,46 +7,29 @@ mod check;
 mod handlers;
 mod view;
 
+use guest::api::Api;
 use guest::{Request, Response, store_failed};
 use http::Method;
-use problem::{Problem, Slug};
+
+use handlers::{cleanup, delete, health, heartbeat, read, register, tick};
+
+thread_local! {
+    static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
+        Bearer register::{register};
+        Bearer read::{list};
+        // Before the routes with an id in its place.
+        Bearer cleanup::{cleanup};
+        Bearer read::{get};
+        Bearer delete::{delete};
+        Bearer heartbeat::{heartbeat};
+        Service tick::{tick};
+        Service health::{health};
+    ])));
+}
 
 #[guest::http_service]
 async fn handle(request: Request) -> Response {
-    guest::answer(route(request)).await
-}
-
-/// The route table.
-async fn route(request: Request) -> Result<Response, Problem> {
-    let path = request.uri().path().to_owned();
-    let method = request.method().clone();
-    let segments = guest::path_segments(&path);
-    match (&method, segments.as_slice()) {
-        (&Method::POST, ["api", "servers"]) => handlers::register::post(request).await,
-        (&Method::GET, ["api", "servers"]) => handlers::read::list(request).await,
-        (&Method::POST, ["api", "servers", "cleanup"]) => handlers::cleanup::post(request).await,
-        (&Method::GET, ["api", "servers", id]) => handlers::read::get(request, id).await,
-        (&Method::DELETE, ["api", "servers", id]) => handlers::delete::delete(request, id).await,
-        (&Method::POST, ["api", "servers", id, "heartbeat"]) => {
-            handlers::heartbeat::post(request, id).await
-        }
-        (_, ["api", "servers"]) => Err(not_allowed("GET, POST")),
-        (_, ["api", "servers", "cleanup"] | ["api", "servers", _, "heartbeat"]) => {
-            Err(not_allowed("POST"))
-        }
-        (_, ["api", "servers", _]) => Err(not_allowed("GET, DELETE")),
-        (&Method::GET, ["internal", "v1", "health"]) => handlers::health::get(request).await,
-        (&Method::POST, ["internal", "v1", "tick"]) => handlers::tick::post(request).await,
-        _ => Err(Problem::new(
-            Slug::NotFound,
-            format!("there is no {method} {path}"),
-        )),
-    }
-}
-
-fn not_allowed(allow: &'static str) -> Problem {
-    Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}"))
-        .with_header("allow", allow)
+    API.with(|api| *api).serve(request).await
 }
 
 /// Servers may have become free: the tasks that wait are looked at now, best effort.

@@ -7,44 +7,27 @@ mod handlers;
 mod outside;
 mod state;
 
+use guest::api::Api;
 use guest::{Request, Response};
-use http::Method;
 use problem::{Problem, Slug};
 use rooms::RoomsError;
 
+use handlers::{document, health, poke, tick, turn, wake};
+
+thread_local! {
+    static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
+        Service turn::{turn};
+        Service wake::{wake};
+        Service poke::{poke};
+        Service tick::{tick};
+        Service health::{health};
+        Bearer document::{document};
+    ])));
+}
+
 #[guest::http_service]
 async fn handle(request: Request) -> Response {
-    guest::answer(route(request)).await
-}
-
-/// The route table.
-async fn route(request: Request) -> Result<Response, Problem> {
-    let path = request.uri().path().to_owned();
-    let method = request.method().clone();
-    let segments = guest::path_segments(&path);
-    match (&method, segments.as_slice()) {
-        (&Method::POST, ["internal", "v1", "turn"]) => handlers::turn::post(request).await,
-        (&Method::POST, ["internal", "v1", "wake"]) => handlers::wake::post(request).await,
-        (&Method::POST, ["internal", "v1", "poke"]) => handlers::poke::post(request).await,
-        (&Method::POST, ["internal", "v1", "tick"]) => handlers::tick::post(request).await,
-        (&Method::GET, ["internal", "v1", "health"]) => handlers::health::get().await,
-        (&Method::GET, ["api", "projects", id, "document"]) => {
-            handlers::document::get(request, id).await
-        }
-        (_, ["internal", "v1", "turn" | "wake" | "poke" | "tick"]) => Err(not_allowed("POST")),
-        (_, ["internal", "v1", "health"] | ["api", "projects", _, "document"]) => {
-            Err(not_allowed("GET"))
-        }
-        _ => Err(Problem::new(
-            Slug::NotFound,
-            format!("there is no {method} {path}"),
-        )),
-    }
-}
-
-fn not_allowed(allow: &'static str) -> Problem {
-    Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}"))
-        .with_header("allow", allow)
+    API.with(|api| *api).serve(request).await
 }
 
 /// What a caller may know of a fault; the cause goes to the log once.

@@ -1,9 +1,10 @@
 //! The environment of rooms in a component: the host's clock, ids and tokens.
 
-use identity::{Action, Claims, Keys, may};
+use identity::{Action, Claims, Keys, Object, may};
 use problem::Problem;
 use protocol::frame::Permission;
 use rooms::{Environment, Grant};
+use store::{Database, StoreError};
 
 /// Clocks of two machines may differ by this much (SPEC section 2).
 const LEEWAY_S: i64 = 30;
@@ -38,22 +39,35 @@ impl Environment for Outside {
         guest::new_id("t")
     }
 
-    fn grant(&self, auth: &[u8], project: &str, tenant: &str) -> Option<Grant> {
-        let claims = self.claims(auth)?;
-        if !may(&claims, Action::ReadProject) || !claims.may_see(project, tenant) {
-            return None;
+    async fn grant(
+        &self,
+        database: &impl Database,
+        auth: &[u8],
+        project: &str,
+        tenant: &str,
+    ) -> Result<Option<Grant>, StoreError> {
+        let Some(claims) = self.claims(auth) else {
+            return Ok(None);
+        };
+        let membership = guest::access::membership(database, &claims, project).await?;
+        let object = Object::Project {
+            id: project,
+            tenant,
+            membership,
+        };
+        if may(&claims, Action::ReadProject, object).is_err() {
+            return Ok(None);
         }
-        let permission = if may(&claims, Action::WriteProject) {
-            Permission::Write
-        } else {
-            Permission::Read
+        let permission = match may(&claims, Action::WriteProject, object) {
+            Ok(()) => Permission::Write,
+            Err(_) => Permission::Read,
         };
         let expires_at_ms = claims.exp.saturating_add(LEEWAY_S).saturating_mul(1000);
-        Some(Grant {
+        Ok(Some(Grant {
             sub: claims.sub,
             permission,
             expires_at_ms,
-        })
+        }))
     }
 
     async fn pause(&self) {

@@ -8,56 +8,47 @@ mod handlers;
 mod view;
 mod world;
 
+use guest::api::Api;
 use guest::{Request, Response, store_failed};
-use http::Method;
 use problem::{Problem, Slug};
+
+use handlers::{cancel, dispatch, health, heartbeat, read, result, submit, tick, update_node};
+
+thread_local! {
+    static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
+        Bearer submit::{submit};
+        Bearer read::{list, get};
+        Bearer result::{report};
+        Bearer cancel::{cancel, withdraw};
+        Bearer heartbeat::{heartbeat};
+        Bearer update_node::{update_node};
+        Service dispatch::{dispatch};
+        Service tick::{tick};
+        Service health::{health};
+    ])));
+}
 
 #[guest::http_service]
 async fn handle(request: Request) -> Response {
-    guest::answer(route(request)).await
+    API.with(|api| *api).serve(by_its_name(request)).await
 }
 
-/// The route table.
-async fn route(request: Request) -> Result<Response, Problem> {
-    let path = request.uri().path().to_owned();
-    let method = request.method().clone();
-    let segments = guest::path_segments(&path);
-    match (&method, segments.as_slice()) {
-        (&Method::POST, ["api", "tasks", "submit"] | ["api", "task"]) => {
-            handlers::submit::post(request).await
-        }
-        (&Method::GET, ["api", "tasks"]) => handlers::read::list(request).await,
-        (&Method::GET, ["api", "tasks" | "task", id]) => handlers::read::get(request, id).await,
-        (&Method::PUT, ["api", "tasks" | "task", id]) => handlers::result::put(request, id).await,
-        (&Method::DELETE, ["api", "tasks" | "task", id]) => {
-            handlers::cancel::delete(request, id).await
-        }
-        (&Method::POST, ["api", "tasks", id, "cancel"]) => {
-            handlers::cancel::post(request, id).await
-        }
-        (&Method::POST, ["api", "tasks", id, "heartbeat"]) => {
-            handlers::heartbeat::post(request, id).await
-        }
-        (&Method::POST, ["update-node"]) => handlers::update_node::post(request).await,
-        (&Method::POST, ["internal", "v1", "dispatch"]) => handlers::dispatch::post(request).await,
-        (&Method::POST, ["internal", "v1", "tick"]) => handlers::tick::post(request).await,
-        (&Method::GET, ["internal", "v1", "health"]) => handlers::health::get(request).await,
-        (_, ["api", "tasks"]) => Err(not_allowed("GET")),
-        (_, ["api", "task"] | ["api", "tasks", "submit"] | ["update-node"]) => {
-            Err(not_allowed("POST"))
-        }
-        (_, ["api", "tasks", _, "cancel" | "heartbeat"]) => Err(not_allowed("POST")),
-        (_, ["api", "tasks" | "task", _]) => Err(not_allowed("GET, PUT, DELETE")),
-        _ => Err(Problem::new(
-            Slug::NotFound,
-            format!("there is no {method} {path}"),
-        )),
+/// The uniform interface says `/api/task` where the API says `/api/tasks`.
+fn by_its_name(mut request: Request) -> Request {
+    let alias = request.uri().path().strip_prefix("/api/task");
+    let path = match alias {
+        Some("") => "/api/tasks/submit".to_owned(),
+        Some(rest) if rest.starts_with('/') => format!("/api/tasks{rest}"),
+        _ => return request,
+    };
+    let query = request.uri().query();
+    let target = query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = target.parse().ok();
+    if let Ok(uri) = http::Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
-}
-
-fn not_allowed(allow: &'static str) -> Problem {
-    Problem::new(Slug::MethodNotAllowed, format!("this route takes {allow}"))
-        .with_header("allow", allow)
+    request
 }
 
 fn pipeline_failed(error: pipeline::Error) -> Problem {

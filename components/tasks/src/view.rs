@@ -4,28 +4,46 @@
 use dispatch::{Failure, StateName};
 use pipeline::World;
 use providers::Product;
-use serde_json::{Value, json};
+use serde::Serialize;
 use store::tasks::TaskRow;
+use utoipa::ToSchema;
 
-pub fn view(row: &TaskRow, world: &impl World) -> Value {
-    let failure: Option<Failure> = row
-        .error
-        .as_deref()
-        .and_then(|error| serde_json::from_str(error).ok());
-    json!({
-        "task_id": row.id,
-        "state": row.state,
-        "progress": row.progress,
-        "result": result(row, world),
-        "error": failure,
-        "project": row.project_id,
-        "node": row.node_id,
-        "kind": row.kind,
-        "attempt": row.attempt,
-        "created_at_ms": row.created_at_ms,
-        "started_at_ms": row.started_at_ms,
-        "ended_at_ms": row.ended_at_ms,
-    })
+#[derive(Serialize, ToSchema)]
+pub struct Task {
+    task_id: String,
+    /// WAITING, PROCESSING, FINISHED, FAILED or CANCELLED.
+    state: String,
+    /// From 0 to 1.
+    progress: f64,
+    /// Of a finished task; `url` is a link to the stored media, good for a while.
+    result: Option<Product>,
+    /// Of a failed task.
+    error: Option<Failure>,
+    project: String,
+    node: Option<String>,
+    kind: String,
+    attempt: i64,
+    created_at_ms: i64,
+    started_at_ms: Option<i64>,
+    ended_at_ms: Option<i64>,
+}
+
+pub fn view(row: &TaskRow, world: &impl World) -> Task {
+    let error = row.error.as_deref();
+    Task {
+        task_id: row.id.clone(),
+        state: row.state.clone(),
+        progress: row.progress,
+        result: result(row, world),
+        error: error.and_then(|error| serde_json::from_str(error).ok()),
+        project: row.project_id.clone(),
+        node: row.node_id.clone(),
+        kind: row.kind.clone(),
+        attempt: row.attempt,
+        created_at_ms: row.created_at_ms,
+        started_at_ms: row.started_at_ms,
+        ended_at_ms: row.ended_at_ms,
+    }
 }
 
 /// The provider's result with the platform's own link to the stored media.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The class of an error decides whether another attempt makes sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// Another attempt may succeed: overload, no answer, a lost task.
@@ -34,7 +34,7 @@ impl ErrorClass {
 }
 
 /// An error that people will read on the node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Failure {
     pub class: ErrorClass,
     pub message: String,

@@ -3,20 +3,24 @@
 //! Components parse, authorise, decide and save through this crate, so that another SDK (or an
 //! older one) can be put below them in one place. It holds no business rule.
 
+pub mod access;
 pub mod api;
 mod caller;
 mod database;
 mod outbound;
+mod page;
 mod request;
 mod response;
 mod settings;
 mod store_failed;
 mod system;
+mod version;
 
 pub use api::{Answer, Call};
 pub use caller::{authenticate, bearer, require_service};
 pub use database::Db;
 pub use outbound::{CallError, Streamed, call, call_component, call_streaming, forward};
+pub use page::Page;
 pub use pastey;
 pub use request::{path_segments, query, read_body, read_json};
 pub use response::{Body, Response, answer, empty, full, json, streaming};
@@ -26,6 +30,7 @@ pub use spin_sdk::http_service;
 pub use store_failed::store_failed;
 pub use system::{log_error, new_id, now_ms, now_s, random, sleep_ms, spawn, within};
 pub use utoipa;
+pub use version::{etagged, require_match};
 
 /// A request as the host hands it to a component.
 pub type Request = spin_sdk::http::Request;

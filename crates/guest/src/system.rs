@@ -29,21 +29,31 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// An id that is always the same for the same seed.
+pub(crate) fn id_of(prefix: &str, seed: &[u8]) -> String {
+    use sha2::Digest;
+    let hash = sha2::Sha256::digest(seed);
+    let (bits, _) = hash.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
+    format!("{prefix}_{}", digits(u128::from_be_bytes(*bits)))
+}
+
 /// A new id such as `t_01j9…`: 48 bits of time and 80 of randomness in lower-case base 32, so
 /// that ids sort by the time they were made.
 pub fn new_id(prefix: &str) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let random: [u8; 10] = random();
     let mut value = (now_ms().max(0) as u128) << 80;
     for (at, byte) in random.iter().enumerate() {
         value |= u128::from(*byte) << (72 - 8 * at);
     }
-    let digits = (0..26)
-        .rev()
-        .map(|at| ALPHABET[((value >> (5 * at)) & 31) as usize] as char);
-    let mut id = format!("{prefix}_");
-    id.extend(digits);
-    id
+    format!("{prefix}_{}", digits(value))
+}
+
+fn digits(value: u128) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let digits = (0..26).rev();
+    digits
+        .map(|at| ALPHABET[((value >> (5 * at)) & 31) as usize] as char)
+        .collect()
 }
 
 /// Runs work after the answer, best effort: whatever must happen is also an effect in the store.

@@ -4,5 +4,5 @@ pub mod access;
 pub mod asset_link;
 pub mod token;
 
-pub use access::{Action, may};
+pub use access::{Action, Denial, Object, may};
 pub use token::{Claims, Keys, Role, TokenError, WeakSecret};

@@ -29,10 +29,11 @@ pub enum Slug {
     RequestTimeout,
     RequestHeaderFieldsTooLarge,
     StorageFull,
+    PreconditionFailed,
 }
 
 impl Slug {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -51,6 +52,7 @@ impl Slug {
         Self::RequestTimeout,
         Self::RequestHeaderFieldsTooLarge,
         Self::StorageFull,
+        Self::PreconditionFailed,
     ];
 
     fn parts(self) -> (&'static str, &'static str, StatusCode) {
@@ -120,6 +122,11 @@ impl Slug {
                 "storage-full",
                 "Storage full",
                 StatusCode::INSUFFICIENT_STORAGE,
+            ),
+            Self::PreconditionFailed => (
+                "precondition-failed",
+                "Precondition failed",
+                StatusCode::PRECONDITION_FAILED,
             ),
         }
     }

@@ -16,7 +16,7 @@ pub enum Wanted {
 }
 
 /// The result of a finished task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Product {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

@@ -11,8 +11,8 @@ use protocol::frame::Permission;
 use protocol::turn::{Input, RoomTurn, TurnRequest};
 use protocol::{BatchId, ConnectionId};
 use rooms::{Environment, Grant, Session, Warm};
-use store::Database;
 use store::native::Native;
+use store::{Database, StoreError};
 
 const WRITERS: usize = 20;
 const TURNS: usize = 500;
@@ -27,8 +27,14 @@ impl Environment for Clock {
         self.0.set(self.0.get() + 1);
         format!("t_{}", self.0.get())
     }
-    fn grant(&self, _: &[u8], _: &str, _: &str) -> Option<Grant> {
-        None
+    async fn grant(
+        &self,
+        _: &impl Database,
+        _: &[u8],
+        _: &str,
+        _: &str,
+    ) -> Result<Option<Grant>, StoreError> {
+        Ok(None)
     }
     async fn pause(&self) {}
 }

@@ -1,5 +1,7 @@
 //! What rooms need from outside.
 
+use store::{Database, StoreError};
+
 use crate::access::Grant;
 
 pub trait Environment {
@@ -8,7 +10,14 @@ pub trait Environment {
     fn new_task_id(&self) -> String;
     /// What the token of a join allows in a project; `None` when it does not open it, be it
     /// invalid, expired or of another tenant.
-    fn grant(&self, auth: &[u8], project: &str, tenant: &str) -> Option<Grant>;
+    /// The database tells the memberships.
+    fn grant(
+        &self,
+        database: &impl Database,
+        auth: &[u8],
+        project: &str,
+        tenant: &str,
+    ) -> impl Future<Output = Result<Option<Grant>, StoreError>>;
     /// Waits about a millisecond.
     fn pause(&self) -> impl Future<Output = ()>;
 }

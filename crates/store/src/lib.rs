@@ -10,6 +10,7 @@ mod due;
 pub mod effects;
 #[cfg(feature = "native")]
 pub mod faulty;
+pub mod members;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
@@ -23,6 +24,9 @@ pub mod ticks;
 pub mod uploads;
 pub mod value;
 pub mod wal;
+
+/// A place in a list that is sorted by time and id.
+pub type Cursor = (i64, String);
 
 pub use database::{Database, StoreError, Transaction, begin, or_rollback, read_one};
 pub use due::DueAt;

@@ -1,6 +1,7 @@
 //! Projects: the owners of rooms, tasks and assets.
 
-use crate::{Database, Row, StoreError, Value, begin, or_rollback, read_one, sql, tasks};
+use crate::members::{self, Member};
+use crate::{Cursor, Database, Row, StoreError, Value, begin, or_rollback, read_one, sql, tasks};
 
 /// A project as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +25,17 @@ impl ProjectRow {
     }
 }
 
-/// Makes a project; its room exists with it. False when the id is taken.
+/// Makes a project; its room exists with it, and its maker is its first member. False when the id
+/// is taken.
 pub async fn insert(database: &impl Database, project: &ProjectRow) -> Result<bool, StoreError> {
+    let transaction = begin(database).await?;
+    let inserted = insert_in(&transaction, project).await;
+    let inserted = or_rollback(database, inserted).await?;
+    transaction.commit().await?;
+    Ok(inserted)
+}
+
+async fn insert_in(database: &impl Database, project: &ProjectRow) -> Result<bool, StoreError> {
     let parameters: [Value; 5] = [
         project.id.as_str().into(),
         project.tenant.as_str().into(),
@@ -34,7 +44,16 @@ pub async fn insert(database: &impl Database, project: &ProjectRow) -> Result<bo
         project.created_at_ms.into(),
     ];
     let inserted = database.query(sql!("projects/insert"), &parameters).await?;
-    Ok(!inserted.is_empty())
+    if inserted.is_empty() {
+        return Ok(false);
+    }
+    let member = Member {
+        sub: project.created_by.clone(),
+        role: "admin".to_owned(),
+        created_at_ms: project.created_at_ms,
+    };
+    members::put_in_project(database, &project.id, &member).await?;
+    Ok(true)
 }
 
 pub async fn find(database: &impl Database, id: &str) -> Result<Option<ProjectRow>, StoreError> {
@@ -42,27 +61,48 @@ pub async fn find(database: &impl Database, id: &str) -> Result<Option<ProjectRo
     row.as_ref().map(ProjectRow::from_row).transpose()
 }
 
-/// The projects of a tenant, oldest first; `listed` narrows them to these ids.
+/// What a list is narrowed to.
+#[derive(Clone, Copy, Debug)]
+pub struct Only<'a> {
+    pub tenant: &'a str,
+    pub listed: Option<&'a [String]>,
+    /// Projects of which this principal is a member.
+    pub member: Option<&'a str>,
+}
+
+/// The projects of a tenant, oldest first.
 pub async fn list(
     database: &impl Database,
-    tenant: &str,
-    listed: Option<&[String]>,
+    only: Only<'_>,
+    after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Vec<ProjectRow>, StoreError> {
-    let listed = listed.map(|ids| serde_json::json!(ids).to_string());
-    let parameters = [tenant.into(), listed.into(), limit.into()];
+    let text = |text: Option<&str>| Value::from(text.map(str::to_owned));
+    let listed = only.listed.map(|ids| serde_json::json!(ids).to_string());
+    let parameters = [
+        only.tenant.into(),
+        listed.into(),
+        text(only.member),
+        after.map_or(Value::Null, |(at_ms, _)| (*at_ms).into()),
+        text(after.map(|(_, id)| id.as_str())),
+        limit.into(),
+    ];
     let rows = database.query(sql!("projects/list"), &parameters).await?;
     rows.into_rows()
         .map(|row| ProjectRow::from_row(&row))
         .collect()
 }
 
-/// False when there is no such project.
-pub async fn rename(database: &impl Database, id: &str, name: &str) -> Result<bool, StoreError> {
-    let rows = database
-        .query(sql!("projects/rename"), &[id.into(), name.into()])
-        .await?;
-    Ok(!rows.is_empty())
+/// False when there is no such project, or its name is not `before` any more.
+pub async fn rename(
+    database: &impl Database,
+    id: &str,
+    before: &str,
+    name: &str,
+) -> Result<bool, StoreError> {
+    let parameters = [id.into(), before.into(), name.into()];
+    let renamed = database.query(sql!("projects/rename"), &parameters).await?;
+    Ok(!renamed.is_empty())
 }
 
 /// Removes a project with its room, tasks and assets, whose bytes are the assets' tick to remove.
@@ -80,6 +120,8 @@ async fn delete_all(database: &impl Database, id: &str) -> Result<bool, StoreErr
         sql!("projects/delete_update_parts"),
         sql!("projects/delete_snapshots"),
         sql!("projects/delete_assets"),
+        sql!("projects/delete_members"),
+        sql!("projects/delete_invitations"),
     ] {
         transaction.query(statement, &[id.into()]).await?;
     }

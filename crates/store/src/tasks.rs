@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Database, DueAt, Row, StoreError, Value, read_one, sql};
+use crate::{Cursor, Database, DueAt, Row, StoreError, Value, read_one, sql};
 
 /// A medium that a task starts from: an asset of the task's own project, or an outside address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// `image`, `video`, or whatever the kind understands.
@@ -150,18 +150,35 @@ pub async fn find_live_of_node(
     row.map(|row| TaskRow::read(&row)).transpose()
 }
 
-/// The newest first; an absent filter matches everything.
+/// What a list is narrowed to; what is absent matches everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Only<'a> {
+    pub tenant: Option<&'a str>,
+    pub project: Option<&'a str>,
+    /// Any of these projects.
+    pub projects: Option<&'a [String]>,
+    /// Projects of which this principal is a member.
+    pub member: Option<&'a str>,
+    pub state: Option<&'a str>,
+}
+
+/// The newest first.
 pub async fn list(
     database: &impl Database,
-    tenant: Option<&str>,
-    project_id: Option<&str>,
-    state: Option<&str>,
+    only: Only<'_>,
+    after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Vec<TaskRow>, StoreError> {
+    let text = |text: Option<&str>| Value::from(text.map(str::to_owned));
+    let projects = only.projects.map(|ids| serde_json::json!(ids).to_string());
     let parameters = [
-        tenant.map(str::to_owned).into(),
-        project_id.map(str::to_owned).into(),
-        state.map(str::to_owned).into(),
+        text(only.tenant),
+        text(only.project),
+        projects.into(),
+        text(only.member),
+        text(only.state),
+        after.map_or(Value::Null, |(at_ms, _)| (*at_ms).into()),
+        text(after.map(|(_, id)| id.as_str())),
         limit.into(),
     ];
     read_all(database, sql!("tasks/list"), &parameters).await

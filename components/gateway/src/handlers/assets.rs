@@ -1,14 +1,12 @@
 //! `GET /assets/{id}`: media with Range, ETag and conditional requests (AS2).
 
 use bytes::Bytes;
-use guest::{Db, Request, Response};
+use guest::{Answer, Call, Db, Request, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use identity::{Action, asset_link, may};
+use identity::{Action, asset_link};
 use problem::{Problem, Slug};
 use store::assets::{self, AssetRow, CHUNK_BYTES};
 use store::range::{Range, Wanted, parse};
-
-use super::projects;
 
 use crate::store_failed;
 
@@ -22,7 +20,15 @@ const INLINE: [&str; 6] = [
     "video/webm",
 ];
 
-pub async fn get(request: Request, id: &str) -> Result<Response, Problem> {
+/// Serve an asset
+#[utoipa::path(get, path = "/assets/{id}", operation_id = "getAsset", tag = "assets",
+    params(
+        ("id" = String, Path, description = "The sha256 of its bytes, in hex"),
+        ("project" = String, Query, description = "The project that it belongs to")),
+    responses((status = 200, description = "Its bytes")))]
+pub async fn asset(call: Call) -> Answer {
+    let id = &call.param("id").to_owned();
+    let request = call.request;
     if !assets::is_asset_id(id) {
         return Err(no_asset(id));
     }
@@ -32,13 +38,7 @@ pub async fn get(request: Request, id: &str) -> Result<Response, Problem> {
     let database = Db::open().await.map_err(store_failed)?;
     if !opened_by_link(&request, &project, id).await? {
         let claims = guest::authenticate(request.headers()).await?;
-        if !may(&claims, Action::ReadProject) {
-            return Err(Problem::new(
-                Slug::Forbidden,
-                "your role does not read assets",
-            ));
-        }
-        projects::find(&database, &claims, &project).await?;
+        guest::access::project(&database, &claims, Action::ReadProject, &project).await?;
     }
     let asset = assets::find(&database, &project, id)
         .await

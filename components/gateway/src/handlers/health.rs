@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use guest::{Db, Response};
+use guest::{Answer, Call, Db, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, StatusCode};
-use problem::Problem;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The scheduler ticks every 5 s; two missed ticks in a row make it late.
 const TICK_LATE_MS: i64 = 15_000;
@@ -18,15 +18,17 @@ const KEPT_MS: i64 = 1_000;
 /// The components that are asked.
 const ASKED: [&str; 3] = ["sync", "tasks", "registry"];
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Health {
     status: &'static str,
     version: &'static str,
+    #[schema(value_type = std::collections::HashMap<String, Component>)]
     components: BTreeMap<&'static str, Component>,
     database: Database,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ComponentHealth)]
 struct Component {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +47,8 @@ impl Component {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DatabaseHealth)]
 struct Database {
     state: &'static str,
     schema: Option<i64>,
@@ -65,7 +68,14 @@ thread_local! {
     static FINDINGS: RefCell<Option<Findings>> = const { RefCell::new(None) };
 }
 
-pub async fn get() -> Result<Response, Problem> {
+/// Say how the platform is
+///
+/// Every component by name, the database, and when the scheduler ticked last.
+#[utoipa::path(get, path = "/api/health", operation_id = "getHealth", tag = "platform",
+    responses(
+        (status = 200, description = "All is well", body = Health),
+        (status = 503, description = "Something failed; the body says what", body = Health)))]
+pub async fn health(_: Call) -> Answer {
     let now_ms = guest::now_ms();
     let kept = FINDINGS.with_borrow(|kept| {
         let kept = kept.as_ref()?;

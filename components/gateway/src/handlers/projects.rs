@@ -1,12 +1,13 @@
 //! Projects: create, list, read, rename, delete.
 
-use guest::{Db, Request, Response};
+use guest::{Answer, Call, Db, Page, access};
 use http::StatusCode;
-use identity::{Action, Claims, may};
+use identity::{Action, Object, Role};
 use problem::{Problem, Slug};
 use protocol::ProjectId;
 use serde::{Deserialize, Serialize};
 use store::projects::{self, ProjectRow};
+use utoipa::ToSchema;
 
 use crate::store_failed;
 
@@ -14,28 +15,41 @@ use crate::store_failed;
 const BODY_BYTES: usize = 16 * 1024;
 /// Characters of a name.
 const NAME_CHARACTERS: usize = 200;
-/// Projects in one listing; cursors come with the entrance's full conventions.
-const LIST_LIMIT: i64 = 1_000;
+/// Projects on one page.
+const PAGE: i64 = 100;
+const PAGE_MOST: i64 = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Create {
+struct NewProject {
+    /// 1 to 128 of a-z, 0-9, `-` and `_`; one is made when it is left out.
+    #[schema(value_type = Option<String>)]
     id: Option<ProjectId>,
+    /// 1 to 200 characters.
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Rename {
+struct ProjectChange {
+    /// 1 to 200 characters.
     name: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Project {
     id: String,
     name: String,
     tenant: String,
+    created_by: String,
     created_at_ms: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ProjectList {
+    projects: Vec<Project>,
+    /// Where the next page begins; null at the end.
+    next_cursor: Option<String>,
 }
 
 impl From<ProjectRow> for Project {
@@ -44,20 +58,34 @@ impl From<ProjectRow> for Project {
             id: row.id,
             name: row.name,
             tenant: row.tenant,
+            created_by: row.created_by,
             created_at_ms: row.created_at_ms,
         }
     }
 }
 
-pub async fn create(request: Request) -> Result<Response, Problem> {
-    let claims = allowed(&request, Action::CreateProject).await?;
-    let body: Create = guest::read_json(request, BODY_BYTES).await?;
-    let id = match body.id {
-        Some(id) => id.as_str().to_owned(),
-        None => guest::new_id("p").replace('_', "-"),
-    };
+/// Create a project, and its room
+///
+/// Whoever creates it is its first member, as its admin.
+#[utoipa::path(post, path = "/api/projects", operation_id = "createProject", tag = "projects",
+    request_body = NewProject,
+    responses(
+        (status = 201, description = "Created", body = Project),
+        (status = 409, description = "The id is taken")))]
+pub async fn create(call: Call) -> Answer {
+    let claims = call.claims()?.clone();
+    access::in_tenant(&claims, Action::CreateProject)?;
+    let own_id = call.new_id("p").replace('_', "-");
+    let may_be_repeated = call.may_be_repeated();
+    let body: NewProject = call.json(BODY_BYTES).await?;
+    let id = body.id.map_or(own_id, |id| id.as_str().to_owned());
     // A token that names its projects makes only those.
-    if !claims.may_see(&id, &claims.tenant) {
+    let object = Object::Project {
+        id: &id,
+        tenant: &claims.tenant,
+        membership: Some(Role::Admin),
+    };
+    if identity::may(&claims, Action::ReadProject, object).is_err() {
         return Err(Problem::new(
             Slug::Forbidden,
             format!("the token does not open project {id}"),
@@ -65,21 +93,35 @@ pub async fn create(request: Request) -> Result<Response, Problem> {
     }
     let project = ProjectRow {
         id,
-        tenant: claims.tenant,
+        tenant: claims.tenant.clone(),
         name: checked_name(body.name)?,
-        created_by: claims.sub,
+        created_by: claims.sub.clone(),
         created_at_ms: guest::now_ms(),
     };
     let database = Db::open().await.map_err(store_failed)?;
-    if !projects::insert(&database, &project)
+    let project = if projects::insert(&database, &project)
         .await
         .map_err(store_failed)?
     {
-        return Err(Problem::new(
-            Slug::Conflict,
-            format!("the project id {} is taken", project.id),
-        ));
-    }
+        project
+    } else {
+        // The first try of the same request may have made it.
+        let found = projects::find(&database, &project.id)
+            .await
+            .map_err(store_failed)?;
+        let own = found.filter(|found| {
+            may_be_repeated
+                && found.tenant == project.tenant
+                && found.created_by == project.created_by
+                && found.name == project.name
+        });
+        own.ok_or_else(|| {
+            Problem::new(
+                Slug::Conflict,
+                format!("the project id {} is taken", project.id),
+            )
+        })?
+    };
     let location = format!("/api/projects/{}", project.id);
     let mut response = guest::json(StatusCode::CREATED, &Project::from(project));
     if let Ok(location) = location.parse() {
@@ -90,78 +132,92 @@ pub async fn create(request: Request) -> Result<Response, Problem> {
     Ok(response)
 }
 
-pub async fn list(request: Request) -> Result<Response, Problem> {
-    let claims = allowed(&request, Action::ReadProject).await?;
+/// List projects, the oldest first
+#[utoipa::path(get, path = "/api/projects", operation_id = "listProjects", tag = "projects",
+    params(
+        ("limit" = Option<i64>, Query, description = "At most so many", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses((status = 200, description = "Projects that the caller may see", body = ProjectList)))]
+pub async fn list(call: Call) -> Answer {
+    let claims = call.claims()?;
+    access::in_tenant(claims, Action::ReadProject)?;
+    let page = Page::of(&call, PAGE, PAGE_MOST)?;
+    let only = projects::Only {
+        tenant: &claims.tenant,
+        listed: claims.projects.as_deref(),
+        member: (claims.member && claims.role != Role::Admin).then_some(claims.sub.as_str()),
+    };
     let database = Db::open().await.map_err(store_failed)?;
-    let rows = projects::list(
-        &database,
-        &claims.tenant,
-        claims.projects.as_deref(),
-        LIST_LIMIT,
-    )
-    .await
-    .map_err(store_failed)?;
-    let projects: Vec<Project> = rows.into_iter().map(Project::from).collect();
-    Ok(guest::json(
-        StatusCode::OK,
-        &serde_json::json!({ "projects": projects }),
-    ))
+    let rows = projects::list(&database, only, page.cursor.as_ref(), page.limit + 1)
+        .await
+        .map_err(store_failed)?;
+    let (rows, next_cursor) = page.cut(rows, |row| (row.created_at_ms, row.id.clone()));
+    let projects = rows.into_iter().map(Project::from).collect();
+    let list = ProjectList {
+        projects,
+        next_cursor,
+    };
+    Ok(guest::json(StatusCode::OK, &list))
 }
 
-pub async fn get(request: Request, id: &str) -> Result<Response, Problem> {
-    let claims = allowed(&request, Action::ReadProject).await?;
+/// Show a project
+#[utoipa::path(get, path = "/api/projects/{id}", operation_id = "getProject", tag = "projects",
+    params(("id" = String, Path, description = "The project's id")),
+    responses((status = 200, description = "The project", body = Project)))]
+pub async fn get(call: Call) -> Answer {
     let database = Db::open().await.map_err(store_failed)?;
-    let project = find(&database, &claims, id).await?;
-    Ok(guest::json(StatusCode::OK, &Project::from(project)))
+    let (claims, id) = (call.claims()?, call.param("id"));
+    let project = access::project(&database, claims, Action::ReadProject, id).await?;
+    guest::etagged(&call, &Project::from(project))
 }
 
-pub async fn rename(request: Request, id: &str) -> Result<Response, Problem> {
-    let claims = allowed(&request, Action::WriteProject).await?;
-    let body: Rename = guest::read_json(request, BODY_BYTES).await?;
+/// Rename a project
+///
+/// With `If-Match`, only the version that the caller knows is renamed.
+#[utoipa::path(patch, path = "/api/projects/{id}", operation_id = "renameProject", tag = "projects",
+    params(("id" = String, Path, description = "The project's id")),
+    request_body = ProjectChange,
+    responses(
+        (status = 200, description = "The project as it is now", body = Project),
+        (status = 412, description = "It is no longer the version of If-Match")))]
+pub async fn rename(call: Call) -> Answer {
+    let claims = call.claims()?.clone();
+    let id = call.param("id").to_owned();
+    let database = Db::open().await.map_err(store_failed)?;
+    let action = Action::WriteProject;
+    let project = access::project(&database, &claims, action, &id).await?;
+    let before = project.name.clone();
+    guest::require_match(&call, &Project::from(project))?;
+    let body: ProjectChange = call.json(BODY_BYTES).await?;
     let name = checked_name(body.name)?;
-    let database = Db::open().await.map_err(store_failed)?;
-    let mut project = find(&database, &claims, id).await?;
-    if !projects::rename(&database, id, &name)
+    if !projects::rename(&database, &id, &before, &name)
         .await
         .map_err(store_failed)?
     {
-        return Err(no_project(id));
+        return Err(Problem::new(
+            Slug::Conflict,
+            format!("project {id} was changed by somebody else at this moment"),
+        ));
     }
-    project.name = name;
+    let project = access::project(&database, &claims, action, &id).await?;
     Ok(guest::json(StatusCode::OK, &Project::from(project)))
 }
 
-pub async fn delete(request: Request, id: &str) -> Result<Response, Problem> {
-    let claims = allowed(&request, Action::DeleteProject).await?;
+/// Delete a project, with its room, tasks and assets
+#[utoipa::path(delete, path = "/api/projects/{id}", operation_id = "deleteProject", tag = "projects",
+    params(("id" = String, Path, description = "The project's id")),
+    responses((status = 204, description = "It is gone")))]
+pub async fn delete(call: Call) -> Answer {
     let database = Db::open().await.map_err(store_failed)?;
-    find(&database, &claims, id).await?;
+    let (claims, id) = (call.claims()?, call.param("id"));
+    access::project(&database, claims, Action::DeleteProject, id).await?;
     if !projects::delete(&database, id)
         .await
         .map_err(store_failed)?
     {
-        return Err(no_project(id));
+        return Err(access::unknown(format!("project {id}")));
     }
     Ok(guest::empty(StatusCode::NO_CONTENT))
-}
-
-/// The project, if it exists and is this principal's to see; 404 in every other case (GW9).
-pub async fn find(database: &Db, claims: &Claims, id: &str) -> Result<ProjectRow, Problem> {
-    let project = projects::find(database, id).await.map_err(store_failed)?;
-    project
-        .filter(|project| claims.may_see(&project.id, &project.tenant))
-        .ok_or_else(|| no_project(id))
-}
-
-async fn allowed(request: &Request, action: Action) -> Result<Claims, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    if may(&claims, action) {
-        Ok(claims)
-    } else {
-        Err(Problem::new(
-            Slug::Forbidden,
-            "your role does not allow this",
-        ))
-    }
 }
 
 fn checked_name(name: String) -> Result<String, Problem> {
@@ -174,8 +230,4 @@ fn checked_name(name: String) -> Result<String, Problem> {
         return Err(Problem::new(Slug::BadRequest, detail));
     }
     Ok(name.to_owned())
-}
-
-fn no_project(id: &str) -> Problem {
-    Problem::new(Slug::NotFound, format!("there is no project {id}"))
 }

@@ -2,7 +2,7 @@
 //! which claims what is due by conditional updates, so that repeated ticks do no harm (OP3).
 
 use futures::future::join_all;
-use guest::{Db, Request, Response};
+use guest::{Answer, Call, Db};
 use http::{Method, StatusCode};
 use problem::Problem;
 use serde_json::{Map, Value, json};
@@ -12,12 +12,12 @@ use crate::store_failed;
 /// The components that have something to do with time.
 const TICKED: [&str; 3] = ["sync", "tasks", "registry"];
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    guest::require_service(request.headers()).await?;
+#[utoipa::path(post, path = "/internal/v1/tick", responses((status = 200)))]
+pub async fn tick(_: Call) -> Answer {
     // A disk that is full here is no reason to let the others miss their time.
     let kept = keep_time().await;
     let answers =
-        join_all(TICKED.map(|name| async move { (name.to_owned(), tick(name).await) })).await;
+        join_all(TICKED.map(|name| async move { (name.to_owned(), tick_one(name).await) })).await;
     kept?;
     Ok(guest::json(StatusCode::OK, &Map::from_iter(answers)))
 }
@@ -44,7 +44,7 @@ async fn bound_log() -> Result<(), Problem> {
     Ok(())
 }
 
-async fn tick(component: &str) -> Value {
+async fn tick_one(component: &str) -> Value {
     match guest::call_component(component, Method::POST, "/internal/v1/tick", &json!({})).await {
         Ok(response) if response.status().is_success() => {
             serde_json::from_slice(response.body()).unwrap_or_else(|_| json!({}))

@@ -1,17 +1,25 @@
 //! `POST /api/servers/cleanup`: removes every server of the tenant that is OFFLINE now (RG1).
 
-use guest::{Db, Request, Response};
+use guest::{Answer, Call, Db};
 use http::StatusCode;
-use problem::Problem;
-use serde_json::json;
+use serde::Serialize;
 use store::servers;
+use utoipa::ToSchema;
 
 use crate::{access, store_failed};
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    access::require_manager(&claims)?;
-    let (tenant, owner) = access::scope(&claims);
+#[derive(Serialize, ToSchema)]
+struct CleanedUp {
+    removed: Vec<String>,
+}
+
+/// Remove every server that is OFFLINE now
+#[utoipa::path(post, path = "/api/servers/cleanup", operation_id = "cleanUpServers", tag = "servers",
+    responses((status = 200, description = "The ids of those that were removed", body = CleanedUp)))]
+pub async fn cleanup(call: Call) -> Answer {
+    let claims = call.claims()?;
+    guest::access::in_tenant(claims, identity::Action::ManageServers)?;
+    let (tenant, owner) = access::scope(claims);
     let database = Db::open().await.map_err(store_failed)?;
     let mut removed = Vec::new();
     for server in servers::list(&database, tenant, owner)
@@ -25,5 +33,5 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
             removed.push(server.id);
         }
     }
-    Ok(guest::json(StatusCode::OK, &json!({"removed": removed})))
+    Ok(guest::json(StatusCode::OK, &CleanedUp { removed }))
 }

@@ -1,21 +1,24 @@
 //! `POST /api/servers/{id}/heartbeat`: a server says itself that it is well (RG1).
 
-use fleet::{ServerState, heartbeat};
-use guest::{Db, Request, Response};
+use fleet::ServerState;
+use guest::{Answer, Call, Db};
 use http::StatusCode;
-use problem::Problem;
 use store::servers;
 
 use crate::check::{Found, health_of, jitter, with_health};
 use crate::{access, dispatch_soon, store_failed};
 
-pub async fn post(request: Request, id: &str) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
+/// Say that a server is well
+#[utoipa::path(post, path = "/api/servers/{id}/heartbeat", operation_id = "heartbeatServer", tag = "servers",
+    params(("id" = String, Path, description = "The server's id")),
+    responses((status = 204, description = "It is ONLINE")))]
+pub async fn heartbeat(call: Call) -> Answer {
+    let claims = call.claims()?;
     let database = Db::open().await.map_err(store_failed)?;
-    let server = access::load(&database, &claims, id).await?;
+    let server = access::load(&database, claims, call.param("id")).await?;
     let now_ms = guest::now_ms();
     let before = health_of(&server);
-    let health = heartbeat(before, now_ms, jitter());
+    let health = fleet::heartbeat(before, now_ms, jitter());
     let row = with_health(&server, health, &Found::Well, now_ms);
     // Lost to a check or registration at the same moment: that one counts.
     servers::record_check(&database, &row, server.changed_at_ms)

@@ -1,28 +1,42 @@
 //! `GET /api/servers` and `GET /api/servers/{id}` (RG1).
 
-use guest::{Db, Request, Response};
+use guest::{Answer, Call, Db};
 use http::StatusCode;
-use problem::Problem;
-use serde_json::{Value, json};
+use serde::Serialize;
 use store::servers;
+use utoipa::ToSchema;
 
-use crate::{access, store_failed, view};
+use crate::view::{Server, view};
+use crate::{access, store_failed};
 
-pub async fn list(request: Request) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    access::require_any(&claims)?;
-    let (tenant, owner) = access::scope(&claims);
+#[derive(Serialize, ToSchema)]
+struct ServerList {
+    servers: Vec<Server>,
+}
+
+/// List servers
+///
+/// Admins see those of their tenant, servers their own.
+#[utoipa::path(get, path = "/api/servers", operation_id = "listServers", tag = "servers",
+    responses((status = 200, description = "The servers", body = ServerList)))]
+pub async fn list(call: Call) -> Answer {
+    let claims = call.claims()?;
+    access::require_any(claims)?;
+    let (tenant, owner) = access::scope(claims);
     let database = Db::open().await.map_err(store_failed)?;
     let rows = servers::list(&database, tenant, owner)
         .await
         .map_err(store_failed)?;
-    let servers: Vec<Value> = rows.iter().map(view::view).collect();
-    Ok(guest::json(StatusCode::OK, &json!({"servers": servers})))
+    let servers = rows.iter().map(view).collect();
+    Ok(guest::json(StatusCode::OK, &ServerList { servers }))
 }
 
-pub async fn get(request: Request, id: &str) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
+/// Show a server
+#[utoipa::path(get, path = "/api/servers/{id}", operation_id = "getServer", tag = "servers",
+    params(("id" = String, Path, description = "The server's id")),
+    responses((status = 200, description = "The server", body = Server)))]
+pub async fn get(call: Call) -> Answer {
     let database = Db::open().await.map_err(store_failed)?;
-    let server = access::load(&database, &claims, id).await?;
-    Ok(guest::json(StatusCode::OK, &view::view(&server)))
+    let server = access::load(&database, call.claims()?, call.param("id")).await?;
+    Ok(guest::json(StatusCode::OK, &view(&server)))
 }

@@ -2,12 +2,13 @@
 
 use dispatch::Kind;
 use fleet::{Check, Verdict, judge, registered};
-use guest::{Db, Request, Response};
+use guest::{Answer, Call, Db};
 use http::StatusCode;
 use problem::{Problem, Slug};
 use providers::Allowed;
 use serde::Deserialize;
 use store::servers::{self, NewServer};
+use utoipa::ToSchema;
 
 use crate::check::{Found, ask, health_of, jitter, with_health};
 use crate::{access, dispatch_soon, store_failed, view};
@@ -18,14 +19,17 @@ const TOKEN_BYTES: usize = 8 * 1024;
 /// As the table's own check.
 const SLOTS: std::ops::RangeInclusive<i64> = 1..=1024;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Registration {
     name: String,
+    /// Where it speaks the uniform provider interface.
     url: String,
     kinds: Vec<String>,
+    /// Tasks that it takes at once, 1 to 1024.
     #[serde(default = "default_slots")]
     slots: i64,
+    /// What the platform presents to it; never shown again.
     token: Option<String>,
 }
 
@@ -33,10 +37,18 @@ fn default_slots() -> i64 {
     4
 }
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    access::require_any(&claims)?;
-    let registration: Registration = guest::read_json(request, BODY_BYTES).await?;
+/// Register a server, or replace its registration
+#[utoipa::path(post, path = "/api/servers", operation_id = "registerServer", tag = "servers",
+    request_body = Registration,
+    responses(
+        (status = 201, description = "Registered", body = view::Server),
+        (status = 200, description = "The registration of this address was replaced", body = view::Server),
+        (status = 422, description = "A field makes no sense, or the address is not allowed")))]
+pub async fn register(call: Call) -> Answer {
+    let claims = call.claims()?;
+    access::require_any(claims)?;
+    let (claims, id) = (claims.clone(), call.new_id("s"));
+    let registration: Registration = call.json(BODY_BYTES).await?;
     let allowed = Allowed::parse(&guest::variable("allowed_server_hosts").await?);
     let url = check(&registration, &allowed)?;
 
@@ -51,7 +63,7 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
 
     let now_ms = guest::now_ms();
     let new = NewServer {
-        id: guest::new_id("s"),
+        id,
         tenant: claims.tenant,
         owner: claims.sub,
         name: registration.name,

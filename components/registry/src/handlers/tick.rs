@@ -2,9 +2,8 @@
 
 use fleet::{Check, ServerState, Verdict, judge};
 use futures::future::join_all;
-use guest::{Db, Request, Response};
+use guest::{Answer, Call, Db};
 use http::StatusCode;
-use problem::Problem;
 use serde_json::json;
 use store::{DueAt, servers};
 
@@ -17,8 +16,8 @@ const BATCH: i64 = 64;
 /// A claimed check that nobody finished is due again after this time.
 const HOLD_MS: i64 = 15_000;
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    guest::require_service(request.headers()).await?;
+#[utoipa::path(post, path = "/internal/v1/tick", responses((status = 200)))]
+pub async fn tick(_: Call) -> Answer {
     let database = Db::open().await.map_err(store_failed)?;
     let now_ms = guest::now_ms();
     let at = DueAt::new(now_ms, fleet::CHECK_LONGEST_MS);

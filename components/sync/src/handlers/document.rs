@@ -1,30 +1,31 @@
 //! `GET /api/projects/{id}/document`: the document as JSON, for everyone who may read the project.
 
-use guest::{Request, Response};
+use guest::{Answer, Call, access};
 use http::StatusCode;
-use identity::{Action, may};
-use problem::{Problem, Slug};
+use identity::Action;
 
 use crate::outside::Outside;
 use crate::rooms_failed;
 use crate::state::{Lent, warm};
 
-pub async fn get(request: Request, id: &str) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    if !may(&claims, Action::ReadProject) {
-        return Err(Problem::new(
-            Slug::Forbidden,
-            "this role does not read projects",
-        ));
-    }
-    let missing = || Problem::new(Slug::NotFound, format!("there is no project {id}"));
+/// Show a project's document
+///
+/// The canvas as JSON: `nodes`, `edges`, `tasks`. It is edited through its room.
+#[utoipa::path(get, path = "/api/projects/{id}/document", operation_id = "getDocument", tag = "projects",
+    params(("id" = String, Path, description = "The project's id")),
+    responses((status = 200, description = "The document as it is now", body = Object)))]
+pub async fn document(call: Call) -> Answer {
+    let id = call.param("id");
+    let missing = || access::unknown(format!("project {id}"));
     let outside = Outside::new().await?;
     let database = Lent::take().await?;
     let head = store::rooms::head(&*database, id)
         .await
         .map_err(|error| rooms_failed(error.into()))?
-        .filter(|head| claims.may_see(id, &head.tenant))
         .ok_or_else(missing)?;
+    let (claims, action) = (call.claims()?, Action::ReadProject);
+    let what = || format!("project {id}");
+    access::in_project(&*database, claims, action, id, &head.tenant, what).await?;
     let document = rooms::document_json(&*database, &warm(), &outside, &head.room)
         .await
         .map_err(rooms_failed)?

@@ -6,9 +6,8 @@
 //! → `{"applied":true,"head":12}`; a project that is gone answers `{"applied":false,"head":0}`.
 
 use canvas::Effect;
-use guest::{Request, Response};
+use guest::{Answer, Call};
 use http::StatusCode;
-use problem::Problem;
 use rooms::wire_head;
 use serde::Deserialize;
 use serde_json::json;
@@ -27,9 +26,9 @@ struct Poke {
     effect: Effect,
 }
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    guest::require_service(request.headers()).await?;
-    let Poke { room, effect } = guest::read_json(request, BODY_BYTES).await?;
+#[utoipa::path(post, path = "/internal/v1/poke", responses((status = 200)))]
+pub async fn poke(call: Call) -> Answer {
+    let Poke { room, effect } = call.json(BODY_BYTES).await?;
     let outside = Outside::new().await?;
     let (database, warm) = (Lent::take().await?, warm());
     let applied = rooms::apply_effect(&*database, &warm, &outside, &room, &effect)

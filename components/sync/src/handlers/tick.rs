@@ -1,16 +1,15 @@
 //! `POST /internal/v1/tick`: rooms that no wake reached, and compaction (SPEC section 9).
 
-use guest::{Request, Response};
+use guest::{Answer, Call};
 use http::StatusCode;
-use problem::Problem;
 use serde_json::json;
 
 use crate::outside::Outside;
 use crate::state::{Lent, warm};
 use crate::{after, rooms_failed};
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    guest::require_service(request.headers()).await?;
+#[utoipa::path(post, path = "/internal/v1/tick", responses((status = 200)))]
+pub async fn tick(_: Call) -> Answer {
     let outside = Outside::new().await?;
     let database = Lent::take().await?;
     let ticked = rooms::tick(&*database, &warm(), &outside)

@@ -1,6 +1,6 @@
 //! `POST /internal/v1/turn`: a room turn of the edge (SPEC section 4).
 
-use guest::{Request, Response};
+use guest::{Answer, Call};
 use http::{HeaderValue, header};
 use problem::{Problem, Slug};
 use protocol::limits;
@@ -10,8 +10,9 @@ use crate::outside::Outside;
 use crate::rooms_failed;
 use crate::state::{Lent, warm};
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    guest::require_service(request.headers()).await?;
+#[utoipa::path(post, path = "/internal/v1/turn", responses((status = 200)))]
+pub async fn turn(call: Call) -> Answer {
+    let request = call.request;
     let content_type = request.headers().get(header::CONTENT_TYPE);
     if content_type.is_none_or(|value| value.as_bytes() != CONTENT_TYPE.as_bytes()) {
         let detail = format!("the body must be {CONTENT_TYPE}");

@@ -1,6 +1,6 @@
 //! `POST /internal/v1/wake`: the node processor looks at some rooms (SPEC sections 4 and 5).
 
-use guest::{Request, Response};
+use guest::{Answer, Call};
 use http::StatusCode;
 use problem::{Problem, Slug};
 use protocol::limits;
@@ -19,9 +19,9 @@ struct Wake {
     rooms: Vec<String>,
 }
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    guest::require_service(request.headers()).await?;
-    let Wake { rooms } = guest::read_json(request, BODY_BYTES).await?;
+#[utoipa::path(post, path = "/internal/v1/wake", responses((status = 200)))]
+pub async fn wake(call: Call) -> Answer {
+    let Wake { rooms } = call.json(BODY_BYTES).await?;
     if rooms.len() > limits::TURN_INPUTS {
         let detail = format!("more than {} rooms at once", limits::TURN_INPUTS);
         return Err(Problem::new(Slug::BadRequest, detail));

@@ -1,15 +1,14 @@
 //! `POST /internal/v1/dispatch`: something waits, or somebody is free. Answered before the work,
 //! which may wait for providers.
 
-use guest::{Request, Response};
+use guest::{Answer, Call};
 use http::StatusCode;
-use problem::Problem;
 use serde_json::json;
 
 use crate::background;
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    guest::require_service(request.headers()).await?;
+#[utoipa::path(post, path = "/internal/v1/dispatch", responses((status = 200)))]
+pub async fn dispatch(_: Call) -> Answer {
     background::dispatch();
     Ok(guest::json(
         StatusCode::ACCEPTED,

@@ -1,34 +1,52 @@
 //! `GET /api/tasks`, `GET /api/tasks/{id}` (TK4).
 
 use dispatch::StateName;
-use guest::{Request, Response};
+use guest::{Answer, Call};
 use http::StatusCode;
 use identity::{Action, Role};
 use problem::{Problem, Slug};
-use serde_json::{Value, json};
+use serde::Serialize;
 use store::tasks;
+use utoipa::ToSchema;
 
-use crate::view::view;
+use crate::view::{Task, view};
 use crate::world::Platform;
 use crate::{access, store_failed};
 
 const LIMIT: i64 = 100;
 const LIMIT_MAX: i64 = 1000;
 
-pub async fn get(request: Request, id: &str) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
+#[derive(Serialize, ToSchema)]
+struct TaskList {
+    tasks: Vec<Task>,
+    /// Where the next page begins; null at the end.
+    next_cursor: Option<String>,
+}
+
+/// Show a task
+#[utoipa::path(get, path = "/api/tasks/{id}", operation_id = "getTask", tag = "tasks",
+    params(("id" = String, Path, description = "The task's id")),
+    responses((status = 200, description = "The task", body = Task)))]
+pub async fn get(call: Call) -> Answer {
     let platform = Platform::open().await?;
-    let row = access::task(&platform.database, &claims, Action::ReadProject, id).await?;
+    let (claims, id) = (call.claims()?, call.param("id"));
+    let row = access::task(&platform.database, claims, Action::ReadProject, id).await?;
     Ok(guest::json(StatusCode::OK, &view(&row, &platform.world)))
 }
 
-/// The newest first, narrowed by `project` and `state`.
-pub async fn list(request: Request) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    access::require(&claims, Action::ReadProject)?;
-    let uri = request.uri();
+/// List tasks, the newest first
+#[utoipa::path(get, path = "/api/tasks", operation_id = "listTasks", tag = "tasks",
+    params(
+        ("project" = Option<String>, Query, description = "Only those of this project"),
+        ("state" = Option<String>, Query, description = "Only those in this state"),
+        ("limit" = Option<i64>, Query, description = "At most so many", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses((status = 200, description = "Tasks of projects that the caller may see", body = TaskList)))]
+pub async fn list(call: Call) -> Answer {
+    let claims = call.claims()?;
+    guest::access::in_tenant(claims, Action::ReadProject)?;
     let wrong = |what: &str| Problem::new(Slug::BadRequest, what);
-    let state = match guest::query(uri, "state") {
+    let state = match call.query("state") {
         Some(text) => Some(
             StateName::parse(&text)
                 .ok_or_else(|| wrong("state: unknown"))?
@@ -36,27 +54,27 @@ pub async fn list(request: Request) -> Result<Response, Problem> {
         ),
         None => None,
     };
-    let limit = match guest::query(uri, "limit") {
-        Some(text) => text
-            .parse::<i64>()
-            .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit)),
-        None => Some(LIMIT),
-    };
-    let limit = limit.ok_or_else(|| wrong("limit: 1 to 1000"))?;
-    let project = guest::query(uri, "project");
+    let page = guest::Page::of(&call, LIMIT, LIMIT_MAX)?;
+    let project = call.query("project");
     let platform = Platform::open().await?;
+    let database = &platform.database;
     if let Some(project) = &project {
-        access::project_tenant(&platform.database, &claims, Action::ReadProject, project).await?;
+        guest::access::project(database, claims, Action::ReadProject, project).await?;
     }
-    let tenant = (claims.role != Role::Service).then_some(claims.tenant.as_str());
-    let rows = tasks::list(&platform.database, tenant, project.as_deref(), state, limit)
+    let only = tasks::Only {
+        tenant: (claims.role != Role::Service).then_some(claims.tenant.as_str()),
+        project: project.as_deref(),
+        projects: claims.projects.as_deref(),
+        member: (claims.member && claims.role != Role::Admin).then_some(claims.sub.as_str()),
+        state,
+    };
+    let rows = tasks::list(database, only, page.cursor.as_ref(), page.limit + 1)
         .await
         .map_err(store_failed)?;
-    let tasks: Vec<Value> = rows
-        .iter()
-        .filter(|row| claims.may_see(&row.project_id, &row.tenant))
-        .map(|row| view(row, &platform.world))
-        .collect();
-    Ok(guest::json(StatusCode::OK, &json!({"tasks": tasks})))
+    let (rows, next_cursor) = page.cut(rows, |row| (row.created_at_ms, row.id.clone()));
+    let tasks = rows.iter().map(|row| view(row, &platform.world)).collect();
+    Ok(guest::json(
+        StatusCode::OK,
+        &TaskList { tasks, next_cursor },
+    ))
 }

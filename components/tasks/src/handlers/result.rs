@@ -1,7 +1,7 @@
 //! `PUT /api/task/{id}`: a provider calls back (TK4, TK5).
 
 use bytes::Bytes;
-use guest::{Request, Response};
+use guest::{Answer, Call, Response};
 use http::StatusCode;
 use pipeline::Reported;
 use problem::{Problem, Slug};
@@ -11,18 +11,29 @@ use store::tasks::TaskRow;
 use crate::world::Platform;
 use crate::{access, background, pipeline_failed, store_failed};
 
-pub async fn put(request: Request, id: &str) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    let attempt = match guest::query(request.uri(), "attempt") {
+/// Report on a task: its state object, as the uniform interface has it
+#[utoipa::path(put, path = "/api/tasks/{id}", operation_id = "reportTask", tag = "providers",
+    params(
+        ("id" = String, Path, description = "The task's id"),
+        ("attempt" = Option<u32>, Query, description = "Which attempt is meant; an earlier one changes nothing")),
+    request_body(content = Object, description = "`state`, `progress`, `result`, `error`", content_type = "application/json"),
+    responses(
+        (status = 204, description = "Taken, or known already"),
+        (status = 409, description = "The task is no longer in that attempt's hands"),
+        (status = 422, description = "The state object makes no sense")))]
+pub async fn report(call: Call) -> Answer {
+    let attempt = match call.query("attempt") {
         Some(text) => Some(
             text.parse()
                 .map_err(|_| Problem::new(Slug::BadRequest, "attempt: not a number"))?,
         ),
         None => None,
     };
-    let body = guest::read_body(request, ANSWER_BYTES).await?;
+    let claims = call.claims()?.clone();
+    let id = call.param("id").to_owned();
+    let body = guest::read_body(call.request, ANSWER_BYTES).await?;
     let platform = Platform::open().await?;
-    let row = access::own_task(&platform.database, &claims, id).await?;
+    let row = access::own_task(&platform.database, &claims, &id).await?;
     take(&platform, row, attempt, &body).await
 }
 

@@ -1,17 +1,18 @@
 //! `POST /api/tasks/submit`, `POST /api/task`: a new task (TK2, TK4).
 
 use dispatch::Kind;
-use guest::{Db, Request, Response};
+use guest::{Answer, Call, Db};
 use http::StatusCode;
 use identity::Action;
 use problem::{Problem, Slug};
 use protocol::ids::ProjectId;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use store::tasks::{self, Input, NewTask};
 use store::{Database, assets};
+use utoipa::ToSchema;
 
-use crate::{access, background, store_failed};
+use crate::{background, store_failed};
 
 const BODY_BYTES: usize = 256 * 1024;
 const PROMPT_BYTES: usize = 64 * 1024;
@@ -19,39 +20,53 @@ const PROMPT_BYTES: usize = 64 * 1024;
 const INPUTS: usize = 256;
 const NODE_BYTES: usize = 128;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Submission {
     project: String,
+    /// image_gen, video_gen, image_desc, video_desc, text_gen or assemble.
     kind: String,
+    /// At most 64 KiB.
     #[serde(default)]
     prompt: String,
+    /// What the provider understands.
     #[serde(default)]
+    #[schema(value_type = Object)]
     params: Map<String, Value>,
+    /// The node of the canvas that the result is for.
     node: Option<String>,
     #[serde(default)]
     inputs: Vec<Input>,
 }
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    access::require(&claims, Action::WriteProject)?;
-    let submission: Submission = guest::read_json(request, BODY_BYTES).await?;
+#[derive(Serialize, ToSchema)]
+struct Submitted {
+    task_id: String,
+}
+
+/// Submit a task
+#[utoipa::path(post, path = "/api/tasks/submit", operation_id = "submitTask", tag = "tasks",
+    request_body = Submission,
+    responses(
+        (status = 202, description = "The task is kept and will be given to a provider", body = Submitted),
+        (status = 404, description = "There is no such project"),
+        (status = 409, description = "The node has a live task of this kind"),
+        (status = 422, description = "A field makes no sense; the detail names it")))]
+pub async fn submit(call: Call) -> Answer {
+    let claims = call.claims()?.clone();
+    guest::access::in_tenant(&claims, Action::ReadProject)?;
+    let id = call.new_id("t");
+    let submission: Submission = call.json(BODY_BYTES).await?;
     let kind = check(&submission)?;
     let database = Db::open().await.map_err(store_failed)?;
-    let tenant = access::project_tenant(
-        &database,
-        &claims,
-        Action::WriteProject,
-        &submission.project,
-    )
-    .await?;
+    let action = Action::WriteProject;
+    let project = guest::access::project(&database, &claims, action, &submission.project).await?;
     check_inputs(&database, &submission).await?;
 
     let task = NewTask {
-        id: guest::new_id("t"),
+        id,
         project_id: submission.project,
-        tenant,
+        tenant: project.tenant,
         node_id: submission.node,
         kind: kind.as_str().to_owned(),
         prompt: submission.prompt,
@@ -68,10 +83,8 @@ pub async fn post(request: Request) -> Result<Response, Problem> {
         return Err(Problem::new(Slug::Conflict, detail));
     }
     background::dispatch();
-    Ok(guest::json(
-        StatusCode::ACCEPTED,
-        &json!({"task_id": task.id}),
-    ))
+    let submitted = Submitted { task_id: task.id };
+    Ok(guest::json(StatusCode::ACCEPTED, &submitted))
 }
 
 fn check(submission: &Submission) -> Result<Kind, Problem> {

@@ -1,6 +1,6 @@
 //! `POST /update-node`: the callback of providers that know only nodes (TK5).
 
-use guest::{Request, Response};
+use guest::{Answer, Call};
 use problem::{Problem, Slug};
 use providers::ANSWER_BYTES;
 use serde::Deserialize;
@@ -17,9 +17,16 @@ struct Address {
     task_id: String,
 }
 
-pub async fn post(request: Request) -> Result<Response, Problem> {
-    let claims = guest::authenticate(request.headers()).await?;
-    let body = guest::read_body(request, ANSWER_BYTES).await?;
+/// Report on a task by its node
+#[utoipa::path(post, path = "/update-node", operation_id = "updateNode", tag = "providers",
+    request_body(content = Object, description = "`project`, `node`, `task_id`, and the state object's fields", content_type = "application/json"),
+    responses(
+        (status = 204, description = "Taken, or known already"),
+        (status = 409, description = "The task is not of this node, or no longer in these hands"),
+        (status = 422, description = "The state object makes no sense")))]
+pub async fn update_node(call: Call) -> Answer {
+    let claims = call.claims()?.clone();
+    let body = guest::read_body(call.request, ANSWER_BYTES).await?;
     let address: Address = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(Slug::BadRequest, format!("the body: {error}")))?;
     let platform = Platform::open().await?;

@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Request;
 
+/// Says, between the platform's own parts, what the id of a new object is made from.
+pub const CREATION: &str = "x-clash-creation";
+
 /// A request that was found to mean an operation, and who makes it.
 pub struct Call {
     pub request: Request,
@@ -31,6 +34,25 @@ impl Call {
         self.claims
             .as_ref()
             .ok_or_else(|| Problem::new(Slug::Unauthorized, "this route needs a bearer token"))
+    }
+
+    /// The id of what this call creates: a new one, or the one that an earlier try of the same
+    /// request made, which then exists already (GW8).
+    pub fn new_id(&self, prefix: &str) -> String {
+        match self
+            .request
+            .headers()
+            .get(CREATION)
+            .map(|seed| seed.as_bytes())
+        {
+            Some(seed) => crate::system::id_of(prefix, seed),
+            None => crate::new_id(prefix),
+        }
+    }
+
+    /// Whether an id of [`Self::new_id`] may exist already because of an earlier try.
+    pub fn may_be_repeated(&self) -> bool {
+        self.request.headers().contains_key(CREATION)
     }
 
     /// A parameter of the path; the empty string for one that the template does not have.

@@ -73,14 +73,22 @@ pub(super) fn add<P: utoipa::Path + utoipa::__dev::SchemaReferences>(
             _ => true,
         };
         if applies && !operation.responses.responses.contains_key(status) {
-            let response = ResponseBuilder::new()
-                .description(description)
-                .content(problem::MEDIA_TYPE, problem_content());
-            let response = RefOr::T(response.build());
+            let response = ResponseBuilder::new().description(description).build();
+            let response = RefOr::T(response);
             operation
                 .responses
                 .responses
                 .insert(status.to_owned(), response);
+        }
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let (true, RefOr::T(response)) = (status.starts_with(['4', '5']), response)
+            && response.content.is_empty()
+        {
+            let media_type = problem::MEDIA_TYPE.to_owned();
+            response
+                .content
+                .insert(media_type, problem_content().into());
         }
     }
     if access == Access::Bearer {

@@ -5,7 +5,7 @@ mod call;
 mod describe;
 mod path;
 
-pub use call::Call;
+pub use call::{CREATION, Call};
 pub use describe::Document;
 
 use futures::future::LocalBoxFuture;

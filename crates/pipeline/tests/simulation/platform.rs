@@ -191,7 +191,13 @@ impl<'a> Platform<'a> {
     }
 
     pub fn rows(&self) -> Vec<TaskRow> {
-        block_on(store::tasks::list(&*self.native, None, None, None, 100)).unwrap()
+        block_on(store::tasks::list(
+            &*self.native,
+            store::tasks::Only::default(),
+            None,
+            100,
+        ))
+        .unwrap()
     }
 
     pub fn count(&self, statement: &str) -> i64 {

@@ -32,7 +32,8 @@ pub async fn run(
                 auth,
                 version,
             } => {
-                let planned = join(environment, active, connection, &auth, &version);
+                let planned =
+                    join(database, environment, active, connection, &auth, &version).await?;
                 active.planned.push(planned);
             }
             Input::Update {
@@ -64,21 +65,25 @@ pub async fn run(
     Ok(())
 }
 
-fn join(
+async fn join(
+    database: &impl Database,
     environment: &impl Environment,
     active: &Active<'_>,
     connection: ConnectionId,
     auth: &[u8],
     version: &[u8],
-) -> Planned {
-    let grant = active
-        .head
-        .as_ref()
-        .and_then(|head| environment.grant(auth, &head.room, &head.tenant));
-    let Some(grant) = grant else {
-        return Planned::Output(answer::not_found(connection));
+) -> Result<Planned, RoomsError> {
+    let grant = match &active.head {
+        Some(head) => {
+            let (room, tenant) = (&head.room, &head.tenant);
+            environment.grant(database, auth, room, tenant).await?
+        }
+        None => None,
     };
-    match read_version(version) {
+    let Some(grant) = grant else {
+        return Ok(Planned::Output(answer::not_found(connection)));
+    };
+    Ok(match read_version(version) {
         Some(version) => Planned::Join {
             connection,
             grant,
@@ -89,7 +94,7 @@ fn join(
             let code = JoinErrorCode::Application;
             Planned::Output(answer::join_error(connection, code, message))
         }
-    }
+    })
 }
 
 /// Imports the updates of one batch. Returns its status and how many of them are appended.

@@ -13,7 +13,7 @@ use protocol::turn::{Input, Output, RoomAnswer, RoomTurn, TurnRequest};
 use protocol::{BatchId, ConnectionId};
 use rooms::{Environment, Grant, Session, Warm};
 use store::native::Native;
-use store::{Database, Value};
+use store::{Database, StoreError, Value};
 
 pub const ROOM: &str = "p1";
 pub const EPOCH: i64 = 500;
@@ -33,18 +33,24 @@ impl Environment for Clock {
         format!("t_{}", self.ids.get())
     }
     /// Tokens are names: `alice` writes, `viewer` reads, everybody else is unknown.
-    fn grant(&self, auth: &[u8], _project: &str, tenant: &str) -> Option<Grant> {
+    async fn grant(
+        &self,
+        _: &impl Database,
+        auth: &[u8],
+        _project: &str,
+        tenant: &str,
+    ) -> Result<Option<Grant>, StoreError> {
         let permission = match auth {
             b"alice" | b"bob" if tenant == "default" => Permission::Write,
             b"viewer" => Permission::Read,
-            _ => return None,
+            _ => return Ok(None),
         };
         let sub = String::from_utf8_lossy(auth).into_owned();
-        Some(Grant {
+        Ok(Some(Grant {
             sub,
             permission,
             expires_at_ms: NOW_MS + 60_000,
-        })
+        }))
     }
     async fn pause(&self) {}
 }

@@ -1,1 +1,1 @@
-UPDATE projects SET name = ?2 WHERE id = ?1 RETURNING id
+UPDATE projects SET name = ?3 WHERE id = ?1 AND name = ?2 RETURNING id

@@ -1,0 +1,1 @@
+DELETE FROM tenant_members WHERE tenant = ?1 AND sub = ?2 RETURNING sub

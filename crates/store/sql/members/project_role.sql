@@ -1,0 +1,1 @@
+SELECT role FROM project_members WHERE project_id = ?1 AND sub = ?2

@@ -1,0 +1,1 @@
+DELETE FROM invitations WHERE project_id = ?1
