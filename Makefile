@@ -1,6 +1,6 @@
 # Master Clash. `make help` lists what there is to make.
 
-COMPONENTS := gateway sync tasks registry scheduler
+COMPONENTS := gateway sync tasks registry assets scheduler
 CLASH := target/release/clash
 STATE_DIR ?= .clash
 OUT ?= out

@@ -1,5 +1,5 @@
-//! The gateway: the one entrance of the application. It knows who asks, answers projects, assets,
-//! health and ticks itself, and hands everything else to the component that owns it.
+//! The gateway: the one entrance of the application. It knows who asks, answers projects, health
+//! and ticks itself, and hands everything else to the component that owns it.
 
 mod entrance;
 mod handlers;
@@ -7,13 +7,12 @@ mod handlers;
 use guest::api::Api;
 use guest::{Request, Response, store_failed};
 
-use handlers::{assets, health, projects, tick};
+use handlers::{health, projects, tick};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
         Public health::{health};
         Bearer projects::{create, list, get, rename, delete};
-        Public assets::{asset};
         Service tick::{tick};
     ])));
 }

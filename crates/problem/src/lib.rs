@@ -33,7 +33,7 @@ pub enum Slug {
 }
 
 impl Slug {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -122,6 +122,12 @@ impl Slug {
                 "storage-full",
                 "Storage full",
                 StatusCode::INSUFFICIENT_STORAGE,
+            ),
+            Self::ChecksumMismatch => (
+                "checksum-mismatch",
+                "Checksum mismatch",
+                // A status of the tus protocol's own.
+                StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
             ),
             Self::PreconditionFailed => (
                 "precondition-failed",

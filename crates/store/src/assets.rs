@@ -13,7 +13,7 @@ pub use objects::{
 };
 pub use thumbnails::{Thumbnail, ThumbnailRow, has_thumbnails, put_thumbnails, thumbnail};
 
-use crate::{Database, Row, StoreError, read_one, sql};
+use crate::{Cursor, Database, Row, StoreError, read_one, sql};
 
 /// Bytes per row: some SQLite back ends refuse values of about 1 MB.
 pub const CHUNK_BYTES: usize = 512 * 1024;
@@ -68,19 +68,15 @@ pub async fn find(
     row.as_ref().map(AssetRow::read).transpose()
 }
 
-/// Assets of a project, newest first, from behind `(created_at_ms, id)` on.
+/// Assets of a project, newest first, from behind a place on.
 pub async fn list(
     database: &impl Database,
     project_id: &str,
-    after: (i64, &str),
+    after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Vec<AssetRow>, StoreError> {
-    let parameters = [
-        project_id.into(),
-        after.0.into(),
-        after.1.into(),
-        limit.into(),
-    ];
+    let (at_ms, id) = after.map_or((i64::MAX, ""), |(at_ms, id)| (*at_ms, id.as_str()));
+    let parameters = [project_id.into(), at_ms.into(), id.into(), limit.into()];
     let rows = database.query(sql!("assets/list"), &parameters).await?;
     rows.into_rows().map(|row| AssetRow::read(&row)).collect()
 }

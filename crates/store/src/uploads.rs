@@ -119,6 +119,18 @@ pub async fn count_open(
     row.integer("open")
 }
 
+/// The beginning of what was received, at most `most` bytes of it.
+pub async fn first_bytes(
+    database: &impl Database,
+    id: &str,
+    most: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let parameters = [chunks_name(id).into(), most.into()];
+    let row = read_one(database, sql!("uploads/first_bytes"), &parameters).await?;
+    row.map_or(Ok(Vec::new()), |mut row| row.take_blob("bytes"))
+}
+
 /// Ends an upload at once; its chunks are removed by tick.
 pub async fn end(database: &impl Database, id: &str) -> Result<bool, StoreError> {
     let ended = database.query(sql!("uploads/end"), &[id.into()]).await?;

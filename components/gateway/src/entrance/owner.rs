@@ -6,6 +6,7 @@ pub fn of(path: &str) -> Option<&'static str> {
         ["api", "projects", _, "document"] => Some("sync"),
         ["api", "tasks" | "task", ..] | ["update-node"] => Some("tasks"),
         ["api", "servers", ..] => Some("registry"),
+        ["api", "assets" | "uploads", ..] | ["assets", ..] => Some("assets"),
         _ => None,
     }
 }

@@ -1,6 +1,5 @@
 //! One file per capability.
 
-pub mod assets;
 pub mod health;
 pub mod projects;
 pub mod tick;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::store_failed;
 
 /// The components that have something to do with time.
-const TICKED: [&str; 3] = ["sync", "tasks", "registry"];
+const TICKED: [&str; 4] = ["sync", "tasks", "registry", "assets"];
 
 #[utoipa::path(post, path = "/internal/v1/tick", responses((status = 200)))]
 pub async fn tick(_: Call) -> Answer {
