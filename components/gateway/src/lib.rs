@@ -5,7 +5,7 @@ mod entrance;
 mod handlers;
 
 use guest::api::Api;
-use guest::{Request, Response, store_failed};
+use guest::{Arrived, Response, store_failed};
 
 use handlers::{health, projects, tick};
 
@@ -18,6 +18,6 @@ thread_local! {
 }
 
 #[guest::http_service]
-async fn handle(request: Request) -> Response {
+async fn handle(request: Arrived) -> Response {
     entrance::enter(API.with(|api| *api), request).await
 }

@@ -8,7 +8,7 @@ mod handlers;
 mod view;
 
 use guest::api::Api;
-use guest::{Request, Response, store_failed};
+use guest::{Arrived, Response, store_failed};
 use http::Method;
 
 use handlers::{cleanup, delete, health, heartbeat, read, register, tick};
@@ -28,7 +28,7 @@ thread_local! {
 }
 
 #[guest::http_service]
-async fn handle(request: Request) -> Response {
+async fn handle(request: Arrived) -> Response {
     API.with(|api| *api).serve(request).await
 }
 

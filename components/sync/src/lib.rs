@@ -8,7 +8,7 @@ mod outside;
 mod state;
 
 use guest::api::Api;
-use guest::{Request, Response};
+use guest::{Arrived, Response};
 use problem::{Problem, Slug};
 use rooms::RoomsError;
 
@@ -26,7 +26,7 @@ thread_local! {
 }
 
 #[guest::http_service]
-async fn handle(request: Request) -> Response {
+async fn handle(request: Arrived) -> Response {
     API.with(|api| *api).serve(request).await
 }
 

@@ -9,7 +9,7 @@ mod view;
 mod world;
 
 use guest::api::Api;
-use guest::{Request, Response, store_failed};
+use guest::{Arrived, Response, store_failed};
 use problem::{Problem, Slug};
 
 use handlers::{cancel, dispatch, health, heartbeat, read, result, submit, tick, update_node};
@@ -29,12 +29,12 @@ thread_local! {
 }
 
 #[guest::http_service]
-async fn handle(request: Request) -> Response {
+async fn handle(request: Arrived) -> Response {
     API.with(|api| *api).serve(by_its_name(request)).await
 }
 
 /// The uniform interface says `/api/task` where the API says `/api/tasks`.
-fn by_its_name(mut request: Request) -> Request {
+fn by_its_name(mut request: Arrived) -> Arrived {
     let alias = request.uri().path().strip_prefix("/api/task");
     let path = match alias {
         Some("") => "/api/tasks/submit".to_owned(),

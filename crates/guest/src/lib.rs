@@ -7,6 +7,7 @@ pub mod access;
 pub mod api;
 mod caller;
 mod database;
+mod incoming;
 mod outbound;
 mod page;
 mod request;
@@ -19,6 +20,7 @@ mod version;
 pub use api::{Answer, Call};
 pub use caller::{authenticate, bearer, require_service};
 pub use database::Db;
+pub use incoming::{Arrived, Request, RequestBody, incoming};
 pub use outbound::{CallError, Streamed, call, call_component, call_streaming, forward};
 pub use page::Page;
 pub use pastey;
@@ -31,6 +33,3 @@ pub use store_failed::store_failed;
 pub use system::{log_error, new_id, now_ms, now_s, random, sleep_ms, spawn, within};
 pub use utoipa;
 pub use version::{etagged, require_match};
-
-/// A request as the host hands it to a component.
-pub type Request = spin_sdk::http::Request;

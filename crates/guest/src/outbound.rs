@@ -7,7 +7,7 @@ use problem::{Problem, Slug};
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 
 use crate::request::{Collect, collect};
-use crate::{Request, Response, log_error, service_token, within};
+use crate::{Request, RequestBody, Response, log_error, service_token, within};
 
 /// The largest answer that one component reads whole from another.
 const COMPONENT_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -130,8 +130,16 @@ pub async fn forward(component: &str, request: Request) -> Result<Response, Prob
         .parse()
         .map_err(|_| Problem::new(Slug::BadRequest, "the path is not valid"))?;
     head.headers.remove(header::HOST);
-    let request = http::Request::from_parts(head, body);
-    match spin_sdk::http::send(request).await {
+    // What is still arriving is handed on by the host, without a copy here.
+    let sent = match body {
+        RequestBody::Arriving(body) => {
+            spin_sdk::http::send(http::Request::from_parts(head, *body)).await
+        }
+        RequestBody::Whole(body) => {
+            spin_sdk::http::send(http::Request::from_parts(head, body)).await
+        }
+    };
+    match sent {
         Ok(response) => Ok(response.map(spin_sdk::http::box_body)),
         Err(error) => {
             log_error("chaining", &format!("{component}: {error:?}"));

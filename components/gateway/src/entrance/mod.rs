@@ -3,11 +3,11 @@
 mod owner;
 
 use guest::api::{Access, Api, Found, nothing};
-use guest::{Answer, Call, Request, Response};
+use guest::{Answer, Arrived, Call, Request, Response};
 
 /// Answers one request.
-pub async fn enter(api: &Api, request: Request) -> Response {
-    guest::answer(pass(api, request)).await
+pub async fn enter(api: &Api, request: Arrived) -> Response {
+    guest::answer(pass(api, guest::incoming(request))).await
 }
 
 async fn pass(api: &Api, request: Request) -> Answer {

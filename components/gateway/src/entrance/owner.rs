@@ -10,4 +10,3 @@ pub fn of(path: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-

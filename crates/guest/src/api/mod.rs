@@ -14,7 +14,7 @@ use problem::{Problem, Slug};
 use utoipa::__dev::SchemaReferences;
 
 use self::path::Pattern;
-use crate::{Request, Response};
+use crate::{Arrived, Request, Response};
 
 /// What an operation gives.
 pub type Answer = Result<Response, Problem>;
@@ -120,8 +120,8 @@ impl Api {
     }
 
     /// Answers a request of a private component: finds the operation, asks who calls, calls it.
-    pub async fn serve(&self, request: Request) -> Response {
-        crate::answer(self.try_serve(request)).await
+    pub async fn serve(&self, request: Arrived) -> Response {
+        crate::answer(self.try_serve(crate::incoming(request))).await
     }
 
     async fn try_serve(&self, request: Request) -> Answer {
