@@ -13,7 +13,7 @@ mod thumbnails;
 mod view;
 
 use guest::api::Api;
-use guest::{Request, Response, store_failed};
+use guest::{Arrived, Response, store_failed};
 use problem::{Problem, Slug};
 
 use handlers::{catalogue, direct, health, link, serve, tick, tus, upload};
@@ -33,7 +33,7 @@ thread_local! {
 }
 
 #[guest::http_service]
-async fn handle(request: Request) -> Response {
+async fn handle(request: Arrived) -> Response {
     API.with(|api| *api).serve(request).await
 }
 

@@ -88,9 +88,13 @@ pub async fn make(
         thumbnail::make(&file)
     };
     let rows = made.map(|made| made.into_iter().map(row).collect());
-    assets::put_thumbnails(database, &asset.id, rows.map_err(|reason| reason.to_string()))
-        .await
-        .map_err(store_failed)?;
+    assets::put_thumbnails(
+        database,
+        &asset.id,
+        rows.map_err(|reason| reason.to_string()),
+    )
+    .await
+    .map_err(store_failed)?;
     Ok(Made::Done)
 }
 

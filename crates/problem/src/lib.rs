@@ -30,6 +30,7 @@ pub enum Slug {
     RequestHeaderFieldsTooLarge,
     StorageFull,
     PreconditionFailed,
+    ChecksumMismatch,
 }
 
 impl Slug {
@@ -53,6 +54,7 @@ impl Slug {
         Self::RequestHeaderFieldsTooLarge,
         Self::StorageFull,
         Self::PreconditionFailed,
+        Self::ChecksumMismatch,
     ];
 
     fn parts(self) -> (&'static str, &'static str, StatusCode) {

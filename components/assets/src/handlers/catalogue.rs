@@ -24,9 +24,9 @@ struct AssetList {
 /// The query parameter that says in which project an asset is meant.
 pub fn project_of(call: &Call) -> Result<String, Problem> {
     let project = call.query("project").filter(|project| !project.is_empty());
-    project.map(|project| project.into_owned()).ok_or_else(|| {
-        Problem::new(Slug::BadRequest, "the query parameter project is missing")
-    })
+    project
+        .map(|project| project.into_owned())
+        .ok_or_else(|| Problem::new(Slug::BadRequest, "the query parameter project is missing"))
 }
 
 /// List a project's assets, the newest first

@@ -234,7 +234,12 @@ async fn accept(
             let detail = "the same bytes are being removed; try again";
             return Err(Problem::new(Slug::Unavailable, detail));
         }
-        Some(ObjectState::Moving) | None => {}
+        Some(ObjectState::Moving) => {}
+        None => {
+            assets::put_object(database, &object)
+                .await
+                .map_err(store_failed)?;
+        }
     }
     let to = objects.key(tenant, &id);
     objects

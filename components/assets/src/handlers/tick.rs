@@ -51,7 +51,8 @@ pub async fn tick(_: Call) -> Answer {
     if work.moves {
         moved = moves(&database, &settings, due, end_ms).await?;
     }
-    let summary = json!({"thumbnails": made, "moved": moved, "removed": removed, "expired": expired});
+    let summary =
+        json!({"thumbnails": made, "moved": moved, "removed": removed, "expired": expired});
     Ok(guest::json(StatusCode::OK, &summary))
 }
 

@@ -129,7 +129,11 @@ impl Reading<'_> {
         if let Some((streamed, left)) = &mut self.open {
             match streamed.chunk().await {
                 Ok(Some(bytes)) => {
-                    let bytes = bytes.slice(..bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX)));
+                    let bytes = bytes.slice(
+                        ..bytes
+                            .len()
+                            .min(usize::try_from(*left).unwrap_or(usize::MAX)),
+                    );
                     *left -= bytes.len() as u64;
                     if *left == 0 {
                         self.open = None;

@@ -255,9 +255,9 @@ impl ObjectStorage {
     }
 
     pub async fn abort(&self, key: &str, upload_id: &str) -> Result<(), Failed> {
-        let action =
-            self.bucket
-                .abort_multipart_upload(Some(&self.credentials), key, upload_id);
+        let action = self
+            .bucket
+            .abort_multipart_upload(Some(&self.credentials), key, upload_id);
         let request = http::Request::builder()
             .method(Method::DELETE)
             .uri(action.sign(SIGNED).as_str());

@@ -68,7 +68,9 @@ async fn create_upload(call: Call) -> Answer {
     if length > settings.max_upload_bytes {
         return Err(too_large(settings.max_upload_bytes));
     }
-    let metadata = text(headers, "upload-metadata").unwrap_or_default().to_owned();
+    let metadata = text(headers, "upload-metadata")
+        .unwrap_or_default()
+        .to_owned();
     let named = tus::metadata(&metadata, "project").map_err(malformed)?;
     let project = call.query("project").map(|project| project.into_owned());
     let project = project.or(named).filter(|project| !project.is_empty());
@@ -82,8 +84,7 @@ async fn create_upload(call: Call) -> Answer {
     }
     let claims = call.claims()?;
     let database = Db::open().await.map_err(store_failed)?;
-    let project =
-        guest::access::project(&database, claims, Action::WriteProject, &project).await?;
+    let project = guest::access::project(&database, claims, Action::WriteProject, &project).await?;
     let open = uploads::count_open(&database, &claims.tenant, &claims.sub)
         .await
         .map_err(store_failed)?;

@@ -12,7 +12,9 @@ const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 
 /// Refuses other versions of the protocol.
 pub fn require_version(headers: &HeaderMap) -> Result<(), Problem> {
-    let version = headers.get(&RESUMABLE).and_then(|value| value.to_str().ok());
+    let version = headers
+        .get(&RESUMABLE)
+        .and_then(|value| value.to_str().ok());
     if version == Some(tus::VERSION) {
         return Ok(());
     }
@@ -46,8 +48,9 @@ pub fn malformed(error: tus::Malformed) -> Problem {
 /// How far an upload is, until when it is kept, and what it has become.
 pub fn describe(response: &mut Response, upload: &UploadRow) {
     let expires_at_s = u64::try_from(upload.expires_at_ms / 1000).unwrap_or_default();
-    let expires =
-        httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(expires_at_s));
+    let expires = httpdate::fmt_http_date(
+        std::time::UNIX_EPOCH + std::time::Duration::from_secs(expires_at_s),
+    );
     let mut said = vec![
         ("upload-offset", upload.received.to_string()),
         ("upload-expires", expires),

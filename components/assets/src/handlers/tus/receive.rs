@@ -130,9 +130,10 @@ async fn finish(
             Ok(upload)
         }
         Finished::Overtaken => Err(overtaken()),
-        Finished::NoProject => {
-            Err(guest::access::unknown(format!("project {}", upload.project_id)))
-        }
+        Finished::NoProject => Err(guest::access::unknown(format!(
+            "project {}",
+            upload.project_id
+        ))),
     }
 }
 
