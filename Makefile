@@ -7,7 +7,7 @@ OUT ?= out
 LISTEN ?= 127.0.0.1:8788
 
 # One selection of packages for building and testing, so that nothing is compiled twice.
-CARGO_NATIVE := cargo build --release --locked
+CARGO_NATIVE := cargo build --release --locked --bin clash
 CARGO_WASM := cargo build --profile component --target wasm32-wasip2 --locked $(addprefix -p ,$(COMPONENTS))
 
 .DEFAULT_GOAL := help
@@ -23,7 +23,7 @@ components: setup ## Build the WASI components
 	@echo "building the components ($(COMPONENTS))"
 	@$(CARGO_WASM)
 
-build: components ## Build everything: the components and the binary clash
+build: components ## Build the components and the binary clash
 	@echo "building clash (the first time takes about ten minutes on two cores)"
 	@$(CARGO_NATIVE)
 

@@ -100,10 +100,13 @@ CREATE TABLE revocations (
 --;;
 CREATE INDEX revocations_by_end ON revocations (expires_at_s)
 --;;
--- Token buckets of the rate limits (GW7): how full, in thousandths of a token, at what time.
+-- Token buckets of the rate limits (GW7): how full, in thousandths of a token, at what time, and
+-- how many tokens the last taker got.
 CREATE TABLE buckets (
     name TEXT PRIMARY KEY,
+    quota INTEGER NOT NULL,
     level INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
     full_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID

@@ -4,15 +4,21 @@
 mod entrance;
 mod handlers;
 
-use guest::api::Api;
+use guest::api::{Api, Document};
 use guest::{Arrived, Response, store_failed};
 
-use handlers::{health, projects, tick};
+use handlers::{audit, description, health, invitations, members, projects, tenants, tick};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
         Public health::{health};
         Bearer projects::{create, list, get, rename, delete};
+        Bearer members::{list_of_project, put_in_project, remove_from_project};
+        Bearer members::{list_of_tenant, put_in_tenant, remove_from_tenant};
+        Bearer invitations::{create, list, delete, accept};
+        Bearer tenants::{create, list};
+        Bearer audit::{list};
+        Public description::{openapi, docs, script, style};
         Service tick::{tick};
     ])));
 }
@@ -20,4 +26,9 @@ thread_local! {
 #[guest::http_service]
 async fn handle(request: Arrived) -> Response {
     entrance::enter(API.with(|api| *api), request).await
+}
+
+/// The gateway's own part of the API's description.
+fn describe() -> Document {
+    API.with(|api| api.describe())
 }

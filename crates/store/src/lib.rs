@@ -5,11 +5,15 @@
 //! no HTTP, no clock and no randomness.
 
 pub mod assets;
+pub mod audit;
+pub mod buckets;
 pub mod database;
 mod due;
 pub mod effects;
 #[cfg(feature = "native")]
 pub mod faulty;
+pub mod idempotency;
+pub mod invitations;
 pub mod members;
 pub mod migrate;
 #[cfg(feature = "native")]
@@ -20,6 +24,7 @@ pub mod servers;
 #[cfg(feature = "native")]
 mod stand_in;
 pub mod tasks;
+pub mod tenants;
 pub mod ticks;
 pub mod uploads;
 pub mod value;

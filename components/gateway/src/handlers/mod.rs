@@ -1,5 +1,10 @@
 //! One file per capability.
 
+pub mod audit;
+pub mod description;
 pub mod health;
+pub mod invitations;
+pub mod members;
 pub mod projects;
+pub mod tenants;
 pub mod tick;

@@ -220,7 +220,7 @@ pub async fn delete(call: Call) -> Answer {
     Ok(guest::empty(StatusCode::NO_CONTENT))
 }
 
-fn checked_name(name: String) -> Result<String, Problem> {
+pub fn checked_name(name: String) -> Result<String, Problem> {
     let name = name.trim();
     let characters = name.chars().count();
     if characters == 0 || characters > NAME_CHARACTERS || name.chars().any(char::is_control) {

@@ -6,9 +6,12 @@ use guest::{Answer, Call, Db};
 use http::{Method, StatusCode};
 use problem::Problem;
 use serde_json::{Map, Value, json};
+use store::StoreError;
 
 use crate::store_failed;
 
+/// Rows of each kind that one tick forgets.
+const FORGOTTEN: i64 = 1_000;
 /// The components that have something to do with time.
 const TICKED: [&str; 4] = ["sync", "tasks", "registry", "assets"];
 
@@ -25,10 +28,18 @@ pub async fn tick(_: Call) -> Answer {
 /// The connection is closed again before the components are called.
 async fn keep_time() -> Result<(), Problem> {
     let database = Db::open().await.map_err(store_failed)?;
-    let recorded = store::ticks::record(&database, guest::now_ms()).await;
+    let now_ms = guest::now_ms();
+    let recorded = store::ticks::record(&database, now_ms).await;
+    let forgotten = forget(&database, now_ms).await;
     drop(database);
     bound_log().await?;
-    recorded.map_err(store_failed)
+    recorded.and(forgotten).map_err(store_failed)
+}
+
+/// What the entrance need not remember any longer.
+async fn forget(database: &Db, now_ms: i64) -> Result<(), StoreError> {
+    store::buckets::delete_full(database, now_ms, FORGOTTEN).await?;
+    store::idempotency::delete_expired(database, now_ms, FORGOTTEN).await
 }
 
 /// On a connection of its own, which it leaves with another busy timeout.
