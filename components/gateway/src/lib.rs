@@ -1,5 +1,5 @@
-//! The gateway: the one entrance of the application. It knows who asks, answers projects, assets,
-//! health and ticks itself, and hands everything else to the component that owns it.
+//! The gateway: the one entrance of the application. It knows who asks, answers projects, health
+//! and ticks itself, and hands everything else to the component that owns it.
 
 mod entrance;
 mod handlers;
@@ -11,7 +11,7 @@ use handlers::accounts::{
     enter, log_in, log_out, me, password, refresh, tokens, user_changes, users,
 };
 use handlers::{
-    assets, audit, description, health, invitations, members, metrics, projects, tenants, tick,
+    audit, description, health, invitations, members, metrics, projects, tenants, tick,
 };
 
 thread_local! {
@@ -24,7 +24,6 @@ thread_local! {
         Bearer tenants::{create, list};
         Bearer audit::{list};
         Bearer metrics::{metrics};
-        Public assets::{asset};
         Public description::{openapi, docs, script, style};
         Service tick::{tick};
         Public log_in::{login};

@@ -73,7 +73,7 @@ enum Goal<'a> {
 async fn pass(api: &Api, request: Request, visit: &Visit, known: &mut Known) -> Answer {
     let (method, path) = (&visit.method, &visit.path);
     let (goal, access) = match owner::of(path) {
-        Some(owner) => (Goal::Component(owner), owner::access(path)),
+        Some(owner) => (Goal::Component(owner), owner::access(method, path)),
         None => match api.find(method, path) {
             Found::Route(route, parameters) => (Goal::Operation(route, parameters), route.access),
             Found::OtherMethod(problem) => return Err(problem),

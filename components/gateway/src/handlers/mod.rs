@@ -1,7 +1,6 @@
 //! One file per capability.
 
 pub mod accounts;
-pub mod assets;
 pub mod audit;
 pub mod description;
 pub mod health;
