@@ -1,6 +1,6 @@
 # Master Clash. `make help` lists what there is to make.
 
-COMPONENTS := gateway sync tasks registry scheduler
+COMPONENTS := gateway sync tasks registry assets scheduler
 CLASH := target/release/clash
 STATE_DIR ?= .clash
 OUT ?= out
@@ -11,10 +11,10 @@ CARGO_NATIVE := cargo build --release --locked --bin clash
 CARGO_WASM := cargo build --profile component --target wasm32-wasip2 --locked $(addprefix -p ,$(COMPONENTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components up demo test test-npm check bench clean
+.PHONY: help setup build components up demo test test-npm test-s3 check bench clean
 
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install the WASI target if this machine lacks it
 	@scripts/setup.sh
@@ -35,11 +35,19 @@ demo: build ## Turn examples/story.csv into OUT/film.mp4, starting the stack if 
 
 test: build ## Run all tests: unit, end to end, and the npm client
 	cargo test --release --locked
-	@$(MAKE) --no-print-directory test-npm
+	@$(MAKE) --no-print-directory test-npm test-s3
 
 test-npm: build ## Run the tests with the unmodified npm client
 	@cd tests/npm && npm ci --silent --no-audit --no-fund
 	cd tests/npm && node --test
+
+# A server of its own, so that neither the workspace nor its lock file knows it.
+S3_SERVER := target/s3/bin/s3s-fs
+$(S3_SERVER):
+	cargo install --quiet --locked --root target/s3 --target-dir target/s3/build s3s-fs --version 0.14.1 --features binary
+
+test-s3: build $(S3_SERVER) ## Run the tests of the object storage with a real S3-compatible server
+	CLASH_S3_SERVER=$(CURDIR)/$(S3_SERVER) cargo test --release --locked -p clash-tests --test e2e -- --ignored as3
 
 check: setup ## Check formatting, lints and the rules of the layout
 	cargo fmt --all --check

@@ -165,3 +165,9 @@ CREATE TRIGGER audit_entries_are_not_removed BEFORE DELETE ON audit_entries
 BEGIN
     SELECT RAISE(ABORT, 'audit entries are not removed');
 END
+--;;
+-- Counters of all instances, by the series of the metrics (GW12).
+CREATE TABLE counters (
+    series TEXT PRIMARY KEY,
+    value REAL NOT NULL
+) STRICT, WITHOUT ROWID

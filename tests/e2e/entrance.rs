@@ -23,7 +23,14 @@ async fn op2_up_prints_its_address_and_health_names_every_component() {
     })
     .await;
     assert_eq!(health["status"], "ok", "{health:#}");
-    for component in ["gateway", "sync", "tasks", "registry", "scheduler"] {
+    for component in [
+        "gateway",
+        "sync",
+        "tasks",
+        "registry",
+        "assets",
+        "scheduler",
+    ] {
         assert_eq!(
             health["components"][component]["state"], "ok",
             "{component}: {health:#}"

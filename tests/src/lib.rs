@@ -5,6 +5,7 @@
 //! test's failure. It knows the wire (SPEC.md) and the command line, and no crate of the inside.
 
 pub mod api;
+pub mod files;
 pub mod member;
 pub mod provider;
 pub mod stack;

@@ -26,10 +26,18 @@ const RULES: [(&str, u32); 11] = [
     ("rl", 3),
 ];
 
-const COMPONENTS: [&str; 5] = ["gateway", "sync", "tasks", "registry", "scheduler"];
+const COMPONENTS: [&str; 6] = [
+    "gateway",
+    "sync",
+    "tasks",
+    "registry",
+    "assets",
+    "scheduler",
+];
 
 /// Crates that decide and compute, and do nothing else.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
+    "media",
     "protocol",
     "canvas",
     "dispatch",

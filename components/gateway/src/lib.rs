@@ -1,5 +1,5 @@
-//! The gateway: the one entrance of the application. It knows who asks, answers projects, assets,
-//! health and ticks itself, and hands everything else to the component that owns it.
+//! The gateway: the one entrance of the application. It knows who asks, answers projects, health
+//! and ticks itself, and hands everything else to the component that owns it.
 
 mod entrance;
 mod handlers;
@@ -10,7 +10,9 @@ use guest::{Arrived, Response, store_failed};
 use handlers::accounts::{
     enter, log_in, log_out, me, password, refresh, tokens, user_changes, users,
 };
-use handlers::{assets, audit, description, health, invitations, members, projects, tenants, tick};
+use handlers::{
+    audit, description, health, invitations, members, metrics, projects, tenants, tick,
+};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -21,7 +23,7 @@ thread_local! {
         Bearer invitations::{create, list, delete, accept};
         Bearer tenants::{create, list};
         Bearer audit::{list};
-        Public assets::{asset};
+        Bearer metrics::{metrics};
         Public description::{openapi, docs, script, style};
         Service tick::{tick};
         Public log_in::{login};

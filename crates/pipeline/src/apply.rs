@@ -143,7 +143,13 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
 
 /// Makes media visible: the chunks first, the row that shows them last.
 async fn show(database: &impl Database, media: &Media) -> Result<(), StoreError> {
+    let asset = &media.asset;
+    let is_outside = store::assets::is_outside(database, &asset.project_id, &asset.id).await?;
     match &media.chunks {
+        Chunks::Stored(temporary) if is_outside => {
+            store::assets::delete_chunks(database, temporary).await?
+        }
+        Chunks::Whole(_) if is_outside => {}
         Chunks::Stored(temporary) => {
             store::assets::adopt_chunks(database, temporary, &media.asset.id).await?
         }
@@ -156,7 +162,9 @@ async fn show(database: &impl Database, media: &Media) -> Result<(), StoreError>
             }
         }
     }
-    store::assets::insert(database, &media.asset).await
+    store::assets::insert(database, &media.asset)
+        .await
+        .map(drop)
 }
 
 fn raised(row: TaskRow) -> TaskRow {

@@ -30,10 +30,11 @@ pub enum Slug {
     RequestHeaderFieldsTooLarge,
     StorageFull,
     PreconditionFailed,
+    ChecksumMismatch,
 }
 
 impl Slug {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -53,6 +54,7 @@ impl Slug {
         Self::RequestHeaderFieldsTooLarge,
         Self::StorageFull,
         Self::PreconditionFailed,
+        Self::ChecksumMismatch,
     ];
 
     fn parts(self) -> (&'static str, &'static str, StatusCode) {
@@ -122,6 +124,12 @@ impl Slug {
                 "storage-full",
                 "Storage full",
                 StatusCode::INSUFFICIENT_STORAGE,
+            ),
+            Self::ChecksumMismatch => (
+                "checksum-mismatch",
+                "Checksum mismatch",
+                // A status of the tus protocol's own.
+                StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
             ),
             Self::PreconditionFailed => (
                 "precondition-failed",

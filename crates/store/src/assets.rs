@@ -1,7 +1,19 @@
 //! Content-addressed media in rows of bounded size. An asset is visible from its `assets` row
 //! on, and that row is written last; the bytes are shared by the projects that have them.
 
-use crate::{Database, StoreError, read_one, sql};
+mod garbage;
+mod jobs;
+mod objects;
+mod thumbnails;
+
+pub use garbage::{Garbage, Sweep, put_garbage, see_garbage, sweep};
+pub use jobs::{Job, JobKind, JobRow, Work, claim_job, claim_jobs, delete_job, postpone_job, work};
+pub use objects::{
+    ObjectRow, ObjectState, delete_object, in_tenant, is_outside, leave_object, object, put_object,
+};
+pub use thumbnails::{Thumbnail, ThumbnailRow, has_thumbnails, put_thumbnails, thumbnail};
+
+use crate::{Cursor, Database, Row, StoreError, read_one, sql};
 
 /// Bytes per row: some SQLite back ends refuse values of about 1 MB.
 pub const CHUNK_BYTES: usize = 512 * 1024;
@@ -19,6 +31,19 @@ pub struct AssetRow {
     pub size: i64,
     pub created_by: String,
     pub created_at_ms: i64,
+}
+
+impl AssetRow {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            project_id: row.text("project_id")?.to_owned(),
+            id: row.text("id")?.to_owned(),
+            media_type: row.text("media_type")?.to_owned(),
+            size: row.integer("size")?,
+            created_by: row.text("created_by")?.to_owned(),
+            created_at_ms: row.integer("created_at_ms")?,
+        })
+    }
 }
 
 /// True for the hex of a sha256, in lower case.
@@ -40,21 +65,37 @@ pub async fn find(
         &[project_id.into(), id.into()],
     )
     .await?;
-    row.map(|row| {
-        Ok(AssetRow {
-            project_id: row.text("project_id")?.to_owned(),
-            id: row.text("id")?.to_owned(),
-            media_type: row.text("media_type")?.to_owned(),
-            size: row.integer("size")?,
-            created_by: row.text("created_by")?.to_owned(),
-            created_at_ms: row.integer("created_at_ms")?,
-        })
-    })
-    .transpose()
+    row.as_ref().map(AssetRow::read).transpose()
+}
+
+/// Assets of a project, newest first, from behind a place on.
+pub async fn list(
+    database: &impl Database,
+    project_id: &str,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Vec<AssetRow>, StoreError> {
+    let (at_ms, id) = after.map_or((i64::MAX, ""), |(at_ms, id)| (*at_ms, id.as_str()));
+    let parameters = [project_id.into(), at_ms.into(), id.into(), limit.into()];
+    let rows = database.query(sql!("assets/list"), &parameters).await?;
+    rows.into_rows().map(|row| AssetRow::read(&row)).collect()
+}
+
+/// Takes an asset away from a project; false when it had none. The bytes stay for a while.
+pub async fn delete(
+    database: &impl Database,
+    project_id: &str,
+    id: &str,
+) -> Result<bool, StoreError> {
+    let deleted = database
+        .query(sql!("assets/delete"), &[project_id.into(), id.into()])
+        .await?;
+    Ok(!deleted.is_empty())
 }
 
 /// Makes an asset visible in a project; its chunks must be complete in the same transaction.
-pub async fn insert(database: &impl Database, asset: &AssetRow) -> Result<(), StoreError> {
+/// False when the project has it already.
+pub async fn insert(database: &impl Database, asset: &AssetRow) -> Result<bool, StoreError> {
     let parameters = [
         asset.project_id.as_str().into(),
         asset.id.as_str().into(),
@@ -63,10 +104,8 @@ pub async fn insert(database: &impl Database, asset: &AssetRow) -> Result<(), St
         asset.created_by.as_str().into(),
         asset.created_at_ms.into(),
     ];
-    database
-        .query(sql!("assets/insert"), &parameters)
-        .await
-        .map(drop)
+    let inserted = database.query(sql!("assets/insert"), &parameters).await?;
+    Ok(!inserted.is_empty())
 }
 
 /// The bytes `part * CHUNK_BYTES ..` of an asset, at most [`CHUNK_BYTES`] of them.

@@ -18,11 +18,11 @@ pub mod faulty;
 pub mod idempotency;
 pub mod invitations;
 pub mod members;
+pub mod metrics;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod projects;
-pub mod range;
 pub mod revocations;
 pub mod rooms;
 pub mod servers;
@@ -32,6 +32,7 @@ mod stand_in;
 pub mod tasks;
 pub mod tenants;
 pub mod ticks;
+pub mod uploads;
 pub mod value;
 pub mod wal;
 

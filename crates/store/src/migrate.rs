@@ -19,6 +19,10 @@ const MIGRATIONS: &[Migration] = &[
         "0003_entrance",
         include_str!("../../../migrations/0003_entrance.sql"),
     ),
+    (
+        "0004_assets",
+        include_str!("../../../migrations/0004_assets.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.

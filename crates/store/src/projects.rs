@@ -105,7 +105,8 @@ pub async fn rename(
     Ok(!renamed.is_empty())
 }
 
-/// Removes a project with its room, tasks and assets. False when there was none.
+/// Removes a project with its room, tasks and assets, whose bytes are the assets' tick to remove.
+/// False when there was none.
 pub async fn delete(database: &impl Database, id: &str) -> Result<bool, StoreError> {
     or_rollback(database, delete_all(database, id).await).await
 }
@@ -124,9 +125,6 @@ async fn delete_all(database: &impl Database, id: &str) -> Result<bool, StoreErr
     ] {
         transaction.query(statement, &[id.into()]).await?;
     }
-    transaction
-        .query(sql!("projects/delete_unused_chunks"), &[])
-        .await?;
     let deleted = transaction
         .query(sql!("projects/delete"), &[id.into()])
         .await?;

@@ -153,6 +153,13 @@ impl Row {
             _ => self.text(column).map(Some),
         }
     }
+    /// The same where there may be none.
+    pub fn take_optional_blob(&mut self, column: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.get(column)? {
+            Value::Null => Ok(None),
+            _ => self.take_blob(column).map(Some),
+        }
+    }
     /// Takes the blob out of the row.
     pub fn take_blob(&mut self, column: &str) -> Result<Vec<u8>, StoreError> {
         let at = self.position(column)?;

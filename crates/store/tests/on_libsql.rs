@@ -4,6 +4,8 @@
 
 #[path = "accounts.rs"]
 mod accounts;
+#[path = "assets.rs"]
+mod assets;
 mod common;
 #[path = "due.rs"]
 mod due;

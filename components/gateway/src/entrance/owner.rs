@@ -1,9 +1,10 @@
 //! Which component owns a path that the gateway does not answer itself.
 
 use guest::api::Access;
+use http::Method;
 
 /// The private components with operations for callers from outside.
-pub const COMPONENTS: [&str; 3] = ["sync", "tasks", "registry"];
+pub const COMPONENTS: [&str; 4] = ["sync", "tasks", "registry", "assets"];
 
 /// The component to forward to.
 pub fn of(path: &str) -> Option<&'static str> {
@@ -11,11 +12,18 @@ pub fn of(path: &str) -> Option<&'static str> {
         ["api", "projects", _, "document"] => Some("sync"),
         ["api", "tasks" | "task", ..] | ["update-node"] => Some("tasks"),
         ["api", "servers", ..] => Some("registry"),
+        ["api", "assets" | "uploads", ..] | ["assets", ..] => Some("assets"),
         _ => None,
     }
 }
 
 /// Who may call it at all.
-pub fn access(_path: &str) -> Access {
-    Access::Bearer
+pub fn access(method: &Method, path: &str) -> Access {
+    match guest::path_segments(path).as_slice() {
+        // A signed link opens an asset without a token.
+        ["assets", ..] => Access::Public,
+        // What the protocol of uploads can do is no secret.
+        ["api", "uploads", ..] if method == Method::OPTIONS => Access::Public,
+        _ => Access::Bearer,
+    }
 }

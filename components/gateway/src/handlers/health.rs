@@ -16,7 +16,7 @@ const TICK_LATE_MS: i64 = 15_000;
 /// then cost little more than one, and a failure is still seen within a second.
 const KEPT_MS: i64 = 1_000;
 /// The components that are asked.
-const ASKED: [&str; 3] = ["sync", "tasks", "registry"];
+const ASKED: [&str; 4] = ["sync", "tasks", "registry", "assets"];
 
 #[derive(Serialize, ToSchema)]
 struct Health {

@@ -14,7 +14,7 @@ use crate::store_failed;
 /// Rows of each kind that one tick forgets.
 const FORGOTTEN: i64 = 1_000;
 /// The components that have something to do with time.
-const TICKED: [&str; 3] = ["sync", "tasks", "registry"];
+const TICKED: [&str; 4] = ["sync", "tasks", "registry", "assets"];
 
 #[utoipa::path(post, path = "/internal/v1/tick", responses((status = 200)))]
 pub async fn tick(_: Call) -> Answer {

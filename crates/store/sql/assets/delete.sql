@@ -1,0 +1,1 @@
+DELETE FROM assets WHERE project_id = ?1 AND id = ?2 RETURNING id

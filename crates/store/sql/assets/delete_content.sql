@@ -1,0 +1,1 @@
+DELETE FROM asset_contents WHERE asset_id = ?1

@@ -1,0 +1,1 @@
+DELETE FROM asset_garbage WHERE tenant = ?1 AND asset_id = ?2

@@ -1,0 +1,1 @@
+DELETE FROM asset_jobs WHERE kind = ?1 AND tenant = ?2 AND asset_id = ?3

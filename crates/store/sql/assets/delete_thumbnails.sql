@@ -1,0 +1,1 @@
+DELETE FROM asset_thumbnails WHERE asset_id = ?1
