@@ -110,6 +110,15 @@ CREATE TABLE revocations (
 --;;
 CREATE INDEX revocations_by_end ON revocations (expires_at_s)
 --;;
+-- How often something was tried (GW10): so often since the first time, until when it counts.
+CREATE TABLE attempts (
+    name TEXT PRIMARY KEY,
+    tries INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID
+--;;
+CREATE INDEX attempts_by_end ON attempts (until_ms)
+--;;
 -- Token buckets of the rate limits (GW7): how full, in thousandths of a token, at what time, and
 -- how many tokens the last taker got.
 CREATE TABLE buckets (
