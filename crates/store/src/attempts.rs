@@ -1,7 +1,7 @@
 //! How often something may go wrong in a stretch of time: guesses at passwords, for example.
 //!
 //! A try is counted before it is made and given back when it succeeds, so that many at once are not
-//! more than one after the other. A row counts until its time is over; the next try begins anew.
+//! more than one after the other.
 
 use crate::{Database, StoreError, read_one, sql};
 
@@ -52,10 +52,15 @@ pub async fn forget(database: &impl Database, name: &str) -> Result<(), StoreErr
     deleted.map(drop)
 }
 
-/// Removes rows that count no more, some at a time.
-pub async fn delete_expired(database: &impl Database, now_ms: i64) -> Result<(), StoreError> {
+/// Forgets what was long enough ago.
+pub async fn delete_over(
+    database: &impl Database,
+    now_ms: i64,
+    limit: i64,
+) -> Result<(), StoreError> {
+    let parameters = [now_ms.into(), limit.into()];
     database
-        .query(sql!("attempts/delete_old"), &[now_ms.into()])
+        .query(sql!("attempts/delete_over"), &parameters)
         .await
         .map(drop)
 }

@@ -287,6 +287,6 @@ fn gw10_tries_are_counted_before_they_are_made() {
     assert_eq!(take(102), Err(200));
     block_on(attempts::forget(&database, "login:a")).unwrap();
     assert_eq!(take(103), Ok(()));
-    block_on(attempts::delete_expired(&database, 203)).unwrap();
+    block_on(attempts::delete_over(&database, 203, 10)).unwrap();
     assert_eq!(number(&database, "SELECT count(*) AS n FROM attempts"), 0);
 }

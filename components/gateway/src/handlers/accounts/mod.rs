@@ -15,7 +15,7 @@ pub mod users;
 
 use guest::Db;
 use problem::{Problem, Slug};
-use store::{attempts, entry_links, revocations, sessions};
+use store::{entry_links, revocations, sessions};
 
 /// Logins, names and passwords: the largest is a password of 1 KiB, which JSON may escape.
 const BODY_BYTES: usize = 16 * 1024;
@@ -52,7 +52,6 @@ pub async fn forget_old(database: &Db) {
     let forgotten = [
         sessions::delete_expired(database, now_ms).await,
         entry_links::delete_expired(database, now_ms).await,
-        attempts::delete_expired(database, now_ms).await,
         revocations::delete_expired(database, now_s).await,
     ];
     for error in forgotten.into_iter().filter_map(Result::err) {

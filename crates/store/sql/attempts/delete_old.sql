@@ -1,2 +1,0 @@
-DELETE FROM attempts
-WHERE name IN (SELECT name FROM attempts WHERE until_ms <= ?1 LIMIT 1000)
