@@ -7,15 +7,19 @@ CREATE TABLE tenants (
 --;;
 INSERT INTO tenants (id, name, created_at_ms) VALUES ('default', 'Default', 0)
 --;;
--- Local accounts; `login` is compared without case. `sub` of their tokens is the account's id.
+-- Local accounts; `login` is compared without case. `sub` of their tokens is the account's id, and
+-- `tenant` is the one whose admins manage them; they may be members of others.
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     login TEXT NOT NULL COLLATE NOCASE UNIQUE,
     name TEXT NOT NULL,
     password_hash TEXT,
     is_disabled INTEGER NOT NULL DEFAULT 0 CHECK (is_disabled IN (0, 1)),
     created_at_ms INTEGER NOT NULL
 ) STRICT
+--;;
+CREATE INDEX accounts_by_tenant ON accounts (tenant, created_at_ms, id)
 --;;
 -- Roles in a tenant; `sub` is an account's id or the subject of somebody else's token.
 CREATE TABLE tenant_members (
@@ -68,6 +72,8 @@ CREATE TABLE sessions (
 --;;
 CREATE INDEX sessions_by_account ON sessions (account_id)
 --;;
+CREATE INDEX sessions_by_end ON sessions (expires_at_ms)
+--;;
 CREATE TABLE refresh_tokens (
     secret_hash TEXT PRIMARY KEY,
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
@@ -86,6 +92,10 @@ CREATE TABLE entry_links (
     expires_at_ms INTEGER NOT NULL,
     used_at_ms INTEGER
 ) STRICT, WITHOUT ROWID
+--;;
+CREATE INDEX entry_links_by_account ON entry_links (account_id)
+--;;
+CREATE INDEX entry_links_by_end ON entry_links (expires_at_ms)
 --;;
 -- Tokens that are refused although their signature is good: one by its id, or all that a
 -- principal got before a time. A row is of no use any more when what it refuses has expired.
@@ -155,3 +165,9 @@ CREATE TRIGGER audit_entries_are_not_removed BEFORE DELETE ON audit_entries
 BEGIN
     SELECT RAISE(ABORT, 'audit entries are not removed');
 END
+--;;
+-- Counters of all instances, by the series of the metrics (GW12).
+CREATE TABLE counters (
+    series TEXT PRIMARY KEY,
+    value REAL NOT NULL
+) STRICT, WITHOUT ROWID

@@ -7,7 +7,12 @@ mod handlers;
 use guest::api::{Api, Document};
 use guest::{Arrived, Response, store_failed};
 
-use handlers::{audit, description, health, invitations, members, projects, tenants, tick};
+use handlers::accounts::{
+    enter, log_in, log_out, me, password, refresh, tokens, user_changes, users,
+};
+use handlers::{
+    audit, description, health, invitations, members, metrics, projects, tenants, tick,
+};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -18,13 +23,25 @@ thread_local! {
         Bearer invitations::{create, list, delete, accept};
         Bearer tenants::{create, list};
         Bearer audit::{list};
+        Bearer metrics::{metrics};
         Public description::{openapi, docs, script, style};
         Service tick::{tick};
+        Public log_in::{login};
+        Public refresh::{refresh};
+        Public log_out::{logout};
+        Bearer log_out::{logout_everywhere};
+        Bearer me::{me};
+        Bearer password::{password};
+        Public enter::{enter, page};
+        Bearer users::{create, list, get};
+        Bearer user_changes::{change, delete, entry_link};
+        Bearer tokens::{revoke};
     ])));
 }
 
 #[guest::http_service]
 async fn handle(request: Arrived) -> Response {
+    guest::this_is("gateway");
     entrance::enter(API.with(|api| *api), request).await
 }
 

@@ -29,6 +29,7 @@ thread_local! {
 
 #[guest::http_service]
 async fn handle(request: Arrived) -> Response {
+    guest::this_is("registry");
     API.with(|api| *api).serve(request).await
 }
 

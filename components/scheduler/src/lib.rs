@@ -32,7 +32,7 @@ async fn tick() -> Result<(), String> {
     let keys =
         Keys::from_secret(secret.as_bytes()).map_err(|error| format!("jwt_secret: {error}"))?;
     let token = keys
-        .sign_service("scheduler", now_s())
+        .sign_service("scheduler", "gateway", now_s())
         .map_err(|error| format!("jwt_secret: {error}"))?;
     let address = format!("{}/internal/v1/tick", app_url.trim_end_matches('/'));
     match post::post(&address, &token)? {

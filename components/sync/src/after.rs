@@ -36,7 +36,7 @@ pub fn push(rooms: &[(String, i64)]) {
 async fn send(body: Bytes) -> Result<(), String> {
     let told = |problem: Problem| problem.detail;
     let edge = guest::variable("edge_url").await.map_err(told)?;
-    let token = guest::service_token().await.map_err(told)?;
+    let token = guest::service_token("edge").await.map_err(told)?;
     let request = http::Request::builder()
         .method(Method::POST)
         .uri(format!("{}/internal/v1/push", edge.trim_end_matches('/')))

@@ -27,6 +27,7 @@ thread_local! {
 
 #[guest::http_service]
 async fn handle(request: Arrived) -> Response {
+    guest::this_is("sync");
     API.with(|api| *api).serve(request).await
 }
 

@@ -1,32 +1,38 @@
 //! The environment of rooms in a component: the host's clock, ids and tokens.
 
-use identity::{Action, Claims, Keys, Object, may};
-use problem::Problem;
+use std::collections::HashMap;
+
+use identity::{Action, Claims, LEEWAY_S, Object, may};
 use protocol::frame::Permission;
+use protocol::turn::{Input, TurnRequest};
 use rooms::{Environment, Grant};
 use store::{Database, StoreError};
 
-/// Clocks of two machines may differ by this much (SPEC section 2).
-const LEEWAY_S: i64 = 30;
-
+/// Made for one request: who joins is found out before the rooms are touched, since it may take a
+/// look at the database, the key-value store or an issuer.
+#[derive(Default)]
 pub struct Outside {
-    keys: Keys,
+    joining: HashMap<Vec<u8>, Claims>,
 }
 
 impl Outside {
-    pub async fn new() -> Result<Self, Problem> {
-        Ok(Self {
-            keys: guest::keys().await?,
-        })
-    }
-
-    fn claims(&self, auth: &[u8]) -> Option<Claims> {
-        let token = std::str::from_utf8(auth).ok()?;
-        let now_s = guest::now_s();
-        self.keys
-            .verify_access(token, now_s)
-            .or_else(|_| self.keys.verify_service(token, now_s))
-            .ok()
+    /// With the claims of everybody who joins in this turn. A token that is refused, for whatever
+    /// reason, is not in it: the others of the turn must not suffer from it.
+    pub async fn of_turn(turn: &TurnRequest) -> Self {
+        let mut joining = HashMap::new();
+        let inputs = turn.rooms.iter().flat_map(|room| &room.inputs);
+        for input in inputs {
+            let Input::Join { auth, .. } = input else {
+                continue;
+            };
+            if !joining.contains_key(auth)
+                && let Ok(token) = std::str::from_utf8(auth)
+                && let Ok(claims) = guest::authenticate_token(token).await
+            {
+                joining.insert(auth.clone(), claims);
+            }
+        }
+        Self { joining }
     }
 }
 
@@ -46,25 +52,25 @@ impl Environment for Outside {
         project: &str,
         tenant: &str,
     ) -> Result<Option<Grant>, StoreError> {
-        let Some(claims) = self.claims(auth) else {
+        let Some(claims) = self.joining.get(auth) else {
             return Ok(None);
         };
-        let membership = guest::access::membership(database, &claims, project).await?;
+        let membership = guest::access::membership(database, claims, project).await?;
         let object = Object::Project {
             id: project,
             tenant,
             membership,
         };
-        if may(&claims, Action::ReadProject, object).is_err() {
+        if may(claims, Action::ReadProject, object).is_err() {
             return Ok(None);
         }
-        let permission = match may(&claims, Action::WriteProject, object) {
+        let permission = match may(claims, Action::WriteProject, object) {
             Ok(()) => Permission::Write,
             Err(_) => Permission::Read,
         };
         let expires_at_ms = claims.exp.saturating_add(LEEWAY_S).saturating_mul(1000);
         Ok(Some(Grant {
-            sub: claims.sub,
+            sub: claims.sub.clone(),
             permission,
             expires_at_ms,
         }))

@@ -30,6 +30,7 @@ thread_local! {
 
 #[guest::http_service]
 async fn handle(request: Arrived) -> Response {
+    guest::this_is("tasks");
     API.with(|api| *api).serve(by_its_name(request)).await
 }
 

@@ -32,10 +32,18 @@ pub fn keys(secret: &[u8], state: &StateDir) -> Outcome<Keys> {
 
 /// Signs a fresh token at each call.
 pub fn signing(keys: Keys, sub: &str, role: Role) -> TokenSource {
-    let sub = sub.to_owned();
+    signing_in(keys, sub, role, "default")
+}
+
+/// The same for a tenant.
+pub fn signing_in(keys: Keys, sub: &str, role: Role, tenant: &str) -> TokenSource {
+    let (sub, tenant) = (sub.to_owned(), tenant.to_owned());
     let ttl_s = OWN_TOKEN_TTL.as_secs() as i64;
     Arc::new(move || {
-        let claims = Claims::access(&sub, role, now_s(), ttl_s);
+        let claims = Claims {
+            tenant: tenant.clone(),
+            ..Claims::access(&sub, role, now_s(), ttl_s)
+        };
         keys.sign(&claims).map_err(|error| error.to_string())
     })
 }

@@ -14,6 +14,8 @@ use crate::state_dir::StateDir;
 use crate::tls::{self, TlsArgs};
 use crate::{credentials, duration, listen, shutdown};
 
+/// The edge's name in service tokens.
+const EDGE: &str = "edge";
 /// How `spin up` is given the application's secret; the edge reads the same.
 const SECRET_VARIABLE: &str = "SPIN_VARIABLE_JWT_SECRET";
 
@@ -49,15 +51,17 @@ pub struct EdgeArgs {
 pub struct EdgeTokens(pub Keys);
 
 impl edge::ServiceTokens for EdgeTokens {
-    fn sign(&self) -> String {
+    fn sign(&self, to: &str) -> String {
         // Signing fixed claims with an HMAC does not fail; an empty token would be refused.
         self.0
-            .sign_service("edge", credentials::now_s())
+            .sign_service(EDGE, to, credentials::now_s())
             .unwrap_or_default()
     }
 
     fn verify(&self, bearer: &str) -> bool {
-        self.0.verify_service(bearer, credentials::now_s()).is_ok()
+        self.0
+            .verify_service(bearer, EDGE, credentials::now_s())
+            .is_ok()
     }
 }
 

@@ -15,6 +15,7 @@ mod project;
 mod room;
 mod state_dir;
 mod token;
+mod user;
 
 #[cfg(feature = "stack")]
 mod atelier_command;
@@ -83,6 +84,7 @@ enum Command {
     Up(up::UpArgs),
     Film(film::FilmArgs),
     Token(token::TokenArgs),
+    User(user::UserArgs),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     #[cfg(feature = "stack")]
@@ -111,6 +113,7 @@ fn run(command: Command) -> Outcome {
         Command::Up(args) => block_on("info", up::run(args)),
         Command::Film(args) => block_on("warn", film::run(args)),
         Command::Token(args) => token::run(args),
+        Command::User(args) => block_on("error", user::run(args)),
         Command::Doctor(args) => block_on("error", doctor::run(args)),
         Command::Completions(args) => completions::run(args),
         #[cfg(feature = "stack")]

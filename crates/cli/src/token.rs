@@ -64,12 +64,21 @@ pub fn run(args: TokenArgs) -> Outcome {
     let ttl_s = i64::try_from(args.ttl.as_secs()).unwrap_or(i64::MAX);
     let mut claims = Claims::access(&args.sub, args.role, credentials::now_s(), ttl_s);
     claims.tenant = args.tenant;
+    claims.jti = Some(new_jti()?);
     claims.projects = Some(args.projects).filter(|projects| !projects.is_empty());
     let token = keys
         .sign(&claims)
         .map_err(|error| Failure::failed(error.to_string()))?;
     println!("{token}");
     Ok(())
+}
+
+/// The id by which the token can be revoked.
+fn new_jti() -> Outcome<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::failed(format!("the system gives no randomness: {error}")))?;
+    Ok(hex::encode(bytes))
 }
 
 fn check(args: &TokenArgs) -> Outcome {

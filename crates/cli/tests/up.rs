@@ -26,6 +26,7 @@ jwt_secret = { required = true, secret = true }
 app_url = { default = "" }
 edge_url = { default = "" }
 worker_public_url = { default = "" }
+environment = { default = "" }
 [[trigger.http]]
 route = "/..."
 component = "gateway"

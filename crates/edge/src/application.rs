@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +16,9 @@ use std::time::{Duration, Instant};
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// A wake or a tick may process many nodes, but never this long.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// The components that the edge calls, as their service tokens name them.
+const SYNC: &str = "sync";
+const GATEWAY: &str = "gateway";
 /// A token lives 60 s; one is used for a third of that, whatever the clocks.
 const TOKEN_REUSE: Duration = Duration::from_secs(20);
 
@@ -53,8 +57,8 @@ struct Wake<'a> {
 pub(crate) struct Application {
     upstream: Arc<dyn Upstream>,
     tokens: Arc<dyn ServiceTokens>,
-    /// The `Authorization` in use, and since when.
-    authorization: Mutex<Option<(HeaderValue, Instant)>>,
+    /// The `Authorization` in use for each component, and since when.
+    authorizations: Mutex<BTreeMap<&'static str, (HeaderValue, Instant)>>,
     turn_timeout: Duration,
 }
 
@@ -67,7 +71,7 @@ impl Application {
         Self {
             upstream,
             tokens,
-            authorization: Mutex::new(None),
+            authorizations: Mutex::default(),
             turn_timeout,
         }
     }
@@ -75,6 +79,7 @@ impl Application {
     /// One turn; the answer is not decoded yet.
     pub fn turn(&self, body: Bytes) -> BoxFuture<'static, Result<Bytes, CallError>> {
         self.post(
+            SYNC,
             "/internal/v1/turn",
             protocol::turn::CONTENT_TYPE,
             body,
@@ -89,6 +94,7 @@ impl Application {
             .map_err(|error| CallError::Answer(error.to_string()))?;
         let answer = self
             .post(
+                SYNC,
                 "/internal/v1/wake",
                 "application/json",
                 body.into(),
@@ -100,6 +106,7 @@ impl Application {
 
     pub async fn tick(&self) -> Result<(), CallError> {
         self.post(
+            GATEWAY,
             "/internal/v1/tick",
             "application/json",
             Bytes::from_static(b"{}"),
@@ -111,6 +118,7 @@ impl Application {
 
     fn post(
         &self,
+        component: &'static str,
         path: &'static str,
         content_type: &'static str,
         body: Bytes,
@@ -125,7 +133,7 @@ impl Application {
             .build();
         *request.uri_mut() = uri.unwrap_or_default();
         let headers = request.headers_mut();
-        headers.insert(header::AUTHORIZATION, self.authorization());
+        headers.insert(header::AUTHORIZATION, self.authorization(component));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.insert(proxy::REQUEST_ID, proxy::new_request_id());
@@ -146,19 +154,19 @@ impl Application {
         })
     }
 
-    fn authorization(&self) -> HeaderValue {
+    fn authorization(&self, component: &'static str) -> HeaderValue {
         let mut held = self
-            .authorization
+            .authorizations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        match &*held {
+        match held.get(component) {
             Some((value, since)) if since.elapsed() < TOKEN_REUSE => value.clone(),
             _ => {
-                let token = format!("Bearer {}", self.tokens.sign());
+                let token = format!("Bearer {}", self.tokens.sign(component));
                 let mut value =
                     HeaderValue::try_from(token).unwrap_or(HeaderValue::from_static("Bearer"));
                 value.set_sensitive(true);
-                *held = Some((value.clone(), Instant::now()));
+                held.insert(component, (value.clone(), Instant::now()));
                 value
             }
         }

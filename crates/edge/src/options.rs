@@ -6,9 +6,9 @@ use std::time::Duration;
 
 /// Makes and checks the service tokens of SPEC section 2; the binary wires it to `identity`.
 pub trait ServiceTokens: Send + Sync + 'static {
-    /// A token good for at least 30 s.
-    fn sign(&self) -> String;
-    /// Whether `bearer` (without the word `Bearer`) may push.
+    /// A token good for at least 30 s that opens the internal routes of the component `to`.
+    fn sign(&self, to: &str) -> String;
+    /// Whether `bearer` (without the word `Bearer`) is a token for the edge, so that it may push.
     fn verify(&self, bearer: &str) -> bool;
 }
 

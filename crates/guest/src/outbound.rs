@@ -1,13 +1,14 @@
 //! Calls to other components and to the outside, bounded in size and time.
 
 use bytes::Bytes;
-use http::{Method, header};
+use http::{HeaderValue, Method, header};
 use http_body_util::{BodyExt, Full};
+use identity::Claims;
 use problem::{Problem, Slug};
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 
 use crate::request::{Collect, collect};
-use crate::{Request, RequestBody, Response, log_error, service_token, within};
+use crate::{Request, RequestBody, Response, keys, log_error, now_s, service_token, within};
 
 /// The largest answer that one component reads whole from another.
 const COMPONENT_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -104,7 +105,7 @@ pub async fn call_component(
     path: &str,
     body: &serde_json::Value,
 ) -> Result<http::Response<Bytes>, CallError> {
-    let token = service_token()
+    let token = service_token(component)
         .await
         .map_err(|problem| CallError::Connection(problem.detail))?;
     let bytes = if body.is_null() {
@@ -122,9 +123,20 @@ pub async fn call_component(
     call(request, COMPONENT_ANSWER_BYTES, COMPONENT_TIMEOUT_MS).await
 }
 
-/// Hands a request on to another component as it is, and streams the answer back.
-pub async fn forward(component: &str, request: Request) -> Result<Response, Problem> {
+/// Hands a request on to a private component, and streams the answer back. What the caller
+/// presented stays here: the component gets a short token that says who it was found to be.
+pub async fn forward(
+    component: &str,
+    request: Request,
+    claims: Option<&Claims>,
+) -> Result<Response, Problem> {
     let (mut head, body) = request.into_parts();
+    head.headers.remove(header::AUTHORIZATION);
+    head.headers.remove(header::COOKIE);
+    if let Some(claims) = claims {
+        let token = principal_token(claims, component).await?;
+        head.headers.insert(header::AUTHORIZATION, token);
+    }
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     head.uri = format!("http://{component}.spin.internal{path}")
         .parse()
@@ -149,4 +161,16 @@ pub async fn forward(component: &str, request: Request) -> Result<Response, Prob
             ))
         }
     }
+}
+
+async fn principal_token(claims: &Claims, component: &str) -> Result<HeaderValue, Problem> {
+    let signed = keys().await?.sign_principal(claims, component, now_s());
+    let value = signed.ok().and_then(|token| {
+        let value = HeaderValue::try_from(format!("Bearer {token}"));
+        value.ok()
+    });
+    value.ok_or_else(|| {
+        log_error("principal token", &component);
+        Problem::new(Slug::Internal, "no token could be made for a component")
+    })
 }

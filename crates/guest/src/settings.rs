@@ -6,6 +6,7 @@ use std::rc::Rc;
 use identity::Keys;
 use problem::{Problem, Slug};
 
+use crate::component::this_component;
 use crate::{log_error, now_s};
 
 /// A variable of this component. One that is missing is a fault of the deployment.
@@ -14,6 +15,11 @@ pub async fn variable(name: &str) -> Result<String, Problem> {
         log_error("variable", &format!("{name}: {error:?}"));
         Problem::new(Slug::Internal, format!("the variable {name} is not set"))
     })
+}
+
+/// A variable that this component may do without; the empty string when it has none.
+pub async fn optional_variable(name: &str) -> String {
+    spin_sdk::variables::get(name).await.unwrap_or_default()
 }
 
 struct Secret {
@@ -35,6 +41,16 @@ async fn load() -> Result<Rc<Secret>, Problem> {
         log_error("jwt_secret", &error);
         Problem::new(Slug::Internal, "the variable jwt_secret is too short")
     })?;
+    // Where nobody says what it is for, a secret protects whatever there is.
+    if optional_variable("environment").await == "production"
+        && let Err(error) = identity::check_secret(&bytes)
+    {
+        log_error("jwt_secret", &error);
+        return Err(Problem::new(
+            Slug::Internal,
+            "the variable jwt_secret is too weak for production",
+        ));
+    }
     let secret = Rc::new(Secret { bytes, keys });
     SECRET.with_borrow_mut(|cached| *cached = Some(secret.clone()));
     Ok(secret)
@@ -53,30 +69,45 @@ pub async fn secret() -> Result<Vec<u8>, Problem> {
 /// A service token lives for a minute; one that is kept this long still has half of it left.
 const TOKEN_KEPT_S: i64 = 30;
 
-thread_local! {
-    static TOKEN: RefCell<Option<(String, i64)>> = const { RefCell::new(None) };
+struct Kept {
+    to: String,
+    token: String,
+    signed_at_s: i64,
 }
 
-/// A service token with at least half of its life left.
-pub async fn service_token() -> Result<String, Problem> {
+thread_local! {
+    // One for each part that this one calls: a handful.
+    static TOKENS: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A service token for the part `to` (a component, or `edge`) with at least half of its life left.
+pub async fn service_token(to: &str) -> Result<String, Problem> {
     let now_s = now_s();
-    let kept = TOKEN.with_borrow(|kept| {
-        let (token, signed_at_s) = kept.as_ref()?;
-        (*signed_at_s..=signed_at_s + TOKEN_KEPT_S)
+    let kept = TOKENS.with_borrow(|tokens| {
+        let kept = tokens.iter().find(|kept| kept.to == to)?;
+        (kept.signed_at_s..=kept.signed_at_s + TOKEN_KEPT_S)
             .contains(&now_s)
-            .then(|| token.clone())
+            .then(|| kept.token.clone())
     });
     if let Some(token) = kept {
         return Ok(token);
     }
+    let from = this_component()?;
     let token = load()
         .await?
         .keys
-        .sign_service("application", now_s)
+        .sign_service(from, to, now_s)
         .map_err(|error| {
             log_error("service token", &error);
             Problem::new(Slug::Internal, "no service token could be made")
         })?;
-    TOKEN.with_borrow_mut(|kept| *kept = Some((token.clone(), now_s)));
+    TOKENS.with_borrow_mut(|tokens| {
+        tokens.retain(|kept| kept.to != to);
+        tokens.push(Kept {
+            to: to.to_owned(),
+            token: token.clone(),
+            signed_at_s: now_s,
+        });
+    });
     Ok(token)
 }

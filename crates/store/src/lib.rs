@@ -4,7 +4,9 @@
 //! (Spin's SQLite, see the `guest` crate) and natively in tests ([`native`]). This crate knows
 //! no HTTP, no clock and no randomness.
 
+pub mod accounts;
 pub mod assets;
+pub mod attempts;
 pub mod audit;
 pub mod buckets;
 pub mod database;
@@ -15,12 +17,15 @@ pub mod faulty;
 pub mod idempotency;
 pub mod invitations;
 pub mod members;
+pub mod metrics;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod projects;
+pub mod revocations;
 pub mod rooms;
 pub mod servers;
+pub mod sessions;
 #[cfg(feature = "native")]
 mod stand_in;
 pub mod tasks;

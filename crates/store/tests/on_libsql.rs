@@ -2,6 +2,8 @@
 //! tests of the stand-in itself: that it refuses what libSQL does not do.
 #![allow(clippy::duplicate_mod, reason = "each file brings the same `common`")]
 
+#[path = "accounts.rs"]
+mod accounts;
 #[path = "assets.rs"]
 mod assets;
 mod common;

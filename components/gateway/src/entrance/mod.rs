@@ -2,12 +2,14 @@
 //! so often, was this asked before; then the operation; then what all answers have in common.
 
 mod cors;
+mod counts;
 mod limits;
 mod owner;
 mod record;
 mod repeats;
 mod visit;
 
+pub use counts::flush;
 pub use owner::COMPONENTS;
 
 use guest::api::{Access, Api, CREATION, Found, nothing};
@@ -48,6 +50,7 @@ pub async fn enter(api: &Api, request: Arrived) -> Response {
     }
     cors::dress(headers, allowed_origin.as_ref());
     dress(headers, &visit);
+    counts::count(&visit, &known.route, response.status());
     record::log(&visit, known.claims.as_ref(), response.status());
     response
 }
@@ -55,6 +58,8 @@ pub async fn enter(api: &Api, request: Arrived) -> Response {
 /// What became known of a request on its way in.
 #[derive(Default)]
 struct Known {
+    /// The template of the path; empty for one that nothing serves.
+    route: String,
     claims: Option<Claims>,
     standing: Option<Standing>,
 }
@@ -75,7 +80,17 @@ async fn pass(api: &Api, request: Request, visit: &Visit, known: &mut Known) -> 
             Found::Nothing => return Err(nothing(method, path)),
         },
     };
+    known.route = match &goal {
+        Goal::Operation(route, _) => route.template.clone(),
+        Goal::Component(owner) => format!("{owner} …"),
+    };
     match access {
+        // Components that are open to everybody still want to know who it is, if they may.
+        Access::Public if matches!(goal, Goal::Component(_)) => {
+            if guest::bearer(request.headers()).is_some() {
+                known.claims = Some(guest::authenticate(request.headers()).await?);
+            }
+        }
         Access::Public => {}
         Access::Bearer => known.claims = Some(guest::authenticate(request.headers()).await?),
         // The platform's own parts pass without limits.
@@ -123,7 +138,7 @@ async fn go(goal: Goal<'_>, request: Request, claims: Option<&Claims>) -> Answer
                 .call(Call::new(request, claims.cloned(), parameters))
                 .await
         }
-        Goal::Component(owner) => guest::forward(owner, request).await,
+        Goal::Component(owner) => guest::forward(owner, request, claims).await,
     }
 }
 

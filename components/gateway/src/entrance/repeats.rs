@@ -66,6 +66,8 @@ pub async fn look(claims: &Claims, request: Request) -> Result<Repeat, Problem> 
         .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
     let target = head.uri.path_and_query().map_or("", |path| path.as_str());
     let mut fingerprint = Sha256::new();
+    // There may be a password in the body: without the secret, nobody tries guesses on the hash.
+    fingerprint.update(guest::secret().await?);
     for part in [head.method.as_str(), target] {
         fingerprint.update(part.as_bytes());
         fingerprint.update([0]);
@@ -121,7 +123,12 @@ pub async fn keep(taken: Taken, response: Response) -> Result<Response, Problem>
     let database = Db::open().await.map_err(store_failed)?;
     let status = response.status();
     let is_final = !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
-    if !is_final {
+    // What no cache may keep (a link that lets somebody in) is not kept here either.
+    let is_secret = response
+        .headers()
+        .get(header::CACHE_CONTROL)
+        .is_some_and(|value| value.as_bytes() == b"no-store");
+    if !is_final || is_secret {
         idempotency::release(&database, &taken.key, taken.locked_until_ms)
             .await
             .map_err(store_failed)?;

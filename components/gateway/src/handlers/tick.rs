@@ -8,6 +8,7 @@ use problem::Problem;
 use serde_json::{Map, Value, json};
 use store::StoreError;
 
+use super::accounts;
 use crate::store_failed;
 
 /// Rows of each kind that one tick forgets.
@@ -31,6 +32,7 @@ async fn keep_time() -> Result<(), Problem> {
     let now_ms = guest::now_ms();
     let recorded = store::ticks::record(&database, now_ms).await;
     let forgotten = forget(&database, now_ms).await;
+    accounts::forget_old(&database).await;
     drop(database);
     bound_log().await?;
     recorded.and(forgotten).map_err(store_failed)

@@ -22,7 +22,7 @@ pub async fn turn(call: Call) -> Answer {
     let turn = TurnRequest::decode(&body)
         .map_err(|error| Problem::new(Slug::BadRequest, format!("the turn: {error}")))?;
     drop(body);
-    let outside = Outside::new().await?;
+    let outside = Outside::of_turn(&turn).await;
     let database = Lent::take().await?;
     let answer = rooms::turn(&*database, &warm(), &outside, turn)
         .await

@@ -26,7 +26,7 @@ pub async fn wake(call: Call) -> Answer {
         let detail = format!("more than {} rooms at once", limits::TURN_INPUTS);
         return Err(Problem::new(Slug::BadRequest, detail));
     }
-    let outside = Outside::new().await?;
+    let outside = Outside::default();
     let warm = warm();
     let mut heads = Vec::with_capacity(rooms.len());
     let mut tasks = 0;

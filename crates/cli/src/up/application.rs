@@ -8,6 +8,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 
 use super::UpArgs;
+use super::environment::Environment;
 use crate::executable;
 use crate::failure::{Failure, Outcome};
 
@@ -24,6 +25,7 @@ pub async fn load(
     args: &UpArgs,
     manifest: &Path,
     secret: &[u8],
+    environment: Environment,
     app_url: &str,
     edge_url: &str,
 ) -> Outcome<Arc<host::Application>> {
@@ -31,6 +33,7 @@ pub async fn load(
     options.runtime_config = args.runtime_config_file.clone();
     options.variables = [
         ("jwt_secret", String::from_utf8_lossy(secret).into_owned()),
+        ("environment", environment.name().to_owned()),
         ("app_url", app_url.to_owned()),
         ("edge_url", edge_url.to_owned()),
         ("worker_public_url", edge_url.to_owned()),

@@ -2,6 +2,8 @@
 //! it, as one thing that starts and ends together.
 
 mod application;
+mod environment;
+mod first_admin;
 mod provider;
 mod upstream;
 
@@ -13,6 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use self::environment::Environment;
 use crate::edge_command::EdgeTokens;
 use crate::failure::{Failure, Outcome};
 use crate::state_dir::StateDir;
@@ -27,6 +30,9 @@ const END_TIMEOUT: Duration = Duration::from_secs(15);
 #[command(after_help = "\
 It prints `Serving http://…` on standard output when it is ready, and what it does on standard error.
 The first start compiles the components, which takes a while; later ones take a second or two.
+
+The first start makes an account for an admin, and prints a link that lets its owner in once. With
+`--variable environment=production` it does not, and weak secrets are refused.
 
 Everything is kept in the state directory: the database, the secret that signs tokens, compiled
 components, logs. Stop it with Ctrl-C; a stack that was killed is simply started again.
@@ -92,6 +98,7 @@ pub async fn run(args: UpArgs) -> Outcome {
             path.display()
         )));
     }
+    let environment = Environment::of(&args.variables)?;
     let manifest = project::find_manifest(args.from.as_deref())?;
     let state = StateDir::new(&args.state_dir);
     state.create()?;
@@ -101,6 +108,7 @@ pub async fn run(args: UpArgs) -> Outcome {
     state.remove_address();
     let secret = state.secret_or_new()?;
     let keys = credentials::keys(&secret, &state)?;
+    environment.check(&secret, &state.secret_path())?;
     let tls = args.tls.load()?;
     if tls.is_some() && args.no_edge {
         return Err(Failure::input("--tls-certificate is for the edge")
@@ -134,7 +142,7 @@ pub async fn run(args: UpArgs) -> Outcome {
         .map_or(url.clone(), listen::local_url);
 
     let application = tokio::select! {
-        loaded = application::load(&args, &manifest, &secret, &app_url, &url) => loaded?,
+        loaded = application::load(&args, &manifest, &secret, environment, &app_url, &url) => loaded?,
         () = shutdown.cancelled() => return Ok(()),
     };
     let mut parts = Parts::default();
@@ -147,7 +155,7 @@ pub async fn run(args: UpArgs) -> Outcome {
                 tls,
             }];
             entrances.extend(inside.map(edge::Entrance::from));
-            parts.serve_edge(&application, entrances, keys);
+            parts.serve_edge(&application, entrances, keys.clone());
         }
     }
     application.start_cron(parts.inner_shutdown.clone());
@@ -157,6 +165,18 @@ pub async fn run(args: UpArgs) -> Outcome {
     }
     state.write_address(&url)?;
     println!("Serving {scheme}://{address}");
+    if environment == Environment::Development {
+        // The name in the certificate is not known here; the address will do for a first look.
+        let public = match scheme {
+            "https" => listen::local_url(address).replacen("http:", "https:", 1),
+            _ => url,
+        };
+        match first_admin::link(&application, &keys).await {
+            Ok(Some(path)) => eprintln!("Enter as admin: {public}{path}"),
+            Ok(None) => {}
+            Err(why) => tracing::warn!("no account was made for an admin: {why}"),
+        }
+    }
 
     let ended = parts.until(&shutdown).await;
     state.remove_address();

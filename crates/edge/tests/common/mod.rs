@@ -260,7 +260,7 @@ impl Upstream for Application {
 
 pub struct Tokens;
 impl ServiceTokens for Tokens {
-    fn sign(&self) -> String {
+    fn sign(&self, _to: &str) -> String {
         SERVICE.into()
     }
     fn verify(&self, bearer: &str) -> bool {

@@ -38,6 +38,8 @@ pub enum Access {
 pub struct Route {
     pub access: Access,
     pub method: Method,
+    /// The path with its parameters' names in braces.
+    pub template: String,
     pattern: Pattern,
     handler: Handler,
     describe: fn(Access, &mut Document),
@@ -50,6 +52,7 @@ impl Route {
             access,
             method,
             pattern: Pattern::new(&P::path()),
+            template: P::path(),
             handler,
             describe: describe::add::<P>,
         }

@@ -1,0 +1,1 @@
+DELETE FROM entry_links WHERE account_id = ?1

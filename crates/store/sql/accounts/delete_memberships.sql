@@ -1,0 +1,1 @@
+DELETE FROM tenant_members WHERE sub = ?1

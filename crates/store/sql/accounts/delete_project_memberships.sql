@@ -1,0 +1,1 @@
+DELETE FROM project_members WHERE sub = ?1

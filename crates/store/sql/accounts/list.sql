@@ -1,0 +1,6 @@
+SELECT a.id, a.tenant, a.login, a.name, a.password_hash, a.is_disabled, a.created_at_ms, m.role
+FROM accounts AS a
+LEFT JOIN tenant_members AS m ON m.sub = a.id AND m.tenant = a.tenant
+WHERE a.tenant = ?1 AND (?2 IS NULL OR (a.created_at_ms, a.id) > (?2, ?3))
+ORDER BY a.created_at_ms, a.id
+LIMIT ?4

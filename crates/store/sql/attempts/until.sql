@@ -1,0 +1,1 @@
+SELECT full_at_ms FROM buckets WHERE name = ?1

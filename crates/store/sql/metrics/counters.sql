@@ -1,0 +1,1 @@
+SELECT series, value FROM counters ORDER BY series LIMIT ?1

@@ -1,0 +1,1 @@
+UPDATE sessions SET expires_at_ms = ?2 WHERE id = ?1 AND ended_at_ms IS NULL
