@@ -34,6 +34,7 @@ thread_local! {
 
 #[guest::http_service]
 async fn handle(request: Arrived) -> Response {
+    guest::this_is("assets");
     API.with(|api| *api).serve(request).await
 }
 
