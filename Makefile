@@ -11,7 +11,7 @@ CARGO_NATIVE := cargo build --release --locked --bin clash
 CARGO_WASM := cargo build --profile component --target wasm32-wasip2 --locked $(addprefix -p ,$(COMPONENTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components up demo test test-npm test-s3 check bench clean
+.PHONY: help setup build components up demo test test-npm test-s3 test-api check bench clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +47,10 @@ $(S3_SERVER):
 	cargo install --quiet --locked --root target/s3 --target-dir target/s3/build s3s-fs --version 0.14.1 --features binary
 
 test-s3: build $(S3_SERVER) ## Run the tests of the object storage with a real S3-compatible server
-	CLASH_S3_SERVER=$(CURDIR)/$(S3_SERVER) cargo test --release --locked -p clash-tests --test e2e -- --ignored as3
+	CLASH_S3_SERVER=$(CURDIR)/$(S3_SERVER) cargo test --release --locked --test e2e -- --ignored as3
+
+test-api: build ## Fuzz the API by its own description (EXAMPLES requests an operation)
+	@scripts/test-api.sh $(CLASH)
 
 check: setup ## Check formatting, lints and the rules of the layout
 	cargo fmt --all --check

@@ -123,6 +123,15 @@ CREATE TABLE buckets (
 --;;
 CREATE INDEX buckets_by_end ON buckets (full_at_ms)
 --;;
+-- How often something went wrong since a time that ends at `until_ms`: guesses at passwords.
+CREATE TABLE attempts (
+    name TEXT PRIMARY KEY,
+    tries INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID
+--;;
+CREATE INDEX attempts_by_end ON attempts (until_ms)
+--;;
 -- Answers to requests that came with an Idempotency-Key (GW8). Without a status the first request
 -- is still being answered, until `locked_until_ms`.
 CREATE TABLE idempotency_keys (
@@ -131,6 +140,7 @@ CREATE TABLE idempotency_keys (
     key TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     locked_until_ms INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 1,
     status INTEGER,
     headers TEXT,
     body BLOB,

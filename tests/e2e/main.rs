@@ -2,13 +2,16 @@
 
 mod accounts;
 mod assets;
+mod conventions;
 mod crash;
 mod entrance;
 mod film;
 mod issuer;
 mod media;
+mod members;
 mod mishaps;
 mod object_storage;
+mod roles;
 mod rooms;
 mod starts;
 mod tasks;

@@ -1,8 +1,7 @@
 //! How often something may go wrong in a stretch of time: guesses at passwords, for example.
 //!
 //! A try is counted before it is made and given back when it succeeds, so that many at once are not
-//! more than one after the other. The rows are those of `buckets`: `level` is the number of tries
-//! since `at_ms`, and after `full_at_ms` there were none.
+//! more than one after the other.
 
 use crate::{Database, StoreError, read_one, sql};
 
@@ -33,7 +32,7 @@ pub async fn take(
     }
     let until = read_one(database, sql!("attempts/until"), &[name.into()]).await?;
     // Somebody else's success may have removed the row meanwhile.
-    let until_ms = until.map_or(Ok(now_ms), |row| row.integer("full_at_ms"))?;
+    let until_ms = until.map_or(Ok(now_ms), |row| row.integer("until_ms"))?;
     Ok(Err(until_ms))
 }
 
@@ -51,4 +50,17 @@ pub async fn forget(database: &impl Database, name: &str) -> Result<(), StoreErr
         .query(sql!("attempts/forget"), &[name.into()])
         .await;
     deleted.map(drop)
+}
+
+/// Forgets what was long enough ago.
+pub async fn delete_over(
+    database: &impl Database,
+    now_ms: i64,
+    limit: i64,
+) -> Result<(), StoreError> {
+    let parameters = [now_ms.into(), limit.into()];
+    database
+        .query(sql!("attempts/delete_over"), &parameters)
+        .await
+        .map(drop)
 }

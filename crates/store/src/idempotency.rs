@@ -29,8 +29,10 @@ pub struct Kept {
 /// What is known of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The request is the caller's to answer.
-    Ours,
+    /// The request is the caller's to answer; an earlier try of it was broken off, if `is_repeated`.
+    Ours {
+        is_repeated: bool,
+    },
     /// Somebody answers it at this moment.
     InFlight,
     /// The key belongs to another request.
@@ -58,8 +60,9 @@ pub async fn claim(
     let claimed = database
         .query(sql!("idempotency/claim"), &parameters)
         .await?;
-    if !claimed.is_empty() {
-        return Ok(Claim::Ours);
+    if let Some(row) = claimed.first() {
+        let is_repeated = row.integer("tries")? > 1;
+        return Ok(Claim::Ours { is_repeated });
     }
     let row = read_one(database, sql!("idempotency/find"), &key.parameters()).await?;
     let Some(mut row) = row else {

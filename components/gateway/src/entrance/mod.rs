@@ -12,7 +12,7 @@ mod visit;
 pub use counts::flush;
 pub use owner::COMPONENTS;
 
-use guest::api::{Access, Api, CREATION, Found, nothing};
+use guest::api::{Access, Api, CREATED_BEFORE, CREATION, Found, nothing};
 use guest::{Answer, Arrived, Call, Request, Response};
 use http::{HeaderMap, HeaderValue, header};
 use identity::Claims;
@@ -27,7 +27,9 @@ use visit::Visit;
 pub async fn enter(api: &Api, request: Arrived) -> Response {
     let mut request = guest::incoming(request);
     // What the platform's own parts say among each other is nobody else's to say.
-    request.headers_mut().remove(CREATION);
+    for header in [CREATION, CREATED_BEFORE] {
+        request.headers_mut().remove(header);
+    }
     let visit = Visit::of(&request);
     if let Ok(parent) = HeaderValue::try_from(visit.trace.parent()) {
         request.headers_mut().insert("traceparent", parent);

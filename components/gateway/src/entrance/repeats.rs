@@ -5,7 +5,7 @@
 //! creates has the id that the first try gave it (`Call::new_id`), so that it is not made twice.
 
 use bytes::Bytes;
-use guest::api::CREATION;
+use guest::api::{CREATED_BEFORE, CREATION};
 use guest::{Db, Request, RequestBody, Response, store_failed};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
@@ -97,10 +97,14 @@ pub async fn look(claims: &Claims, request: Request) -> Result<Repeat, Problem> 
         now_ms + KEPT_MS,
     );
     match claim.await.map_err(store_failed)? {
-        Claim::Ours => {
+        Claim::Ours { is_repeated } => {
             let mut request = Request::from_parts(head, body);
             let seed = seed(&taken.key, &fingerprint);
-            request.headers_mut().insert(CREATION, seed);
+            let headers = request.headers_mut();
+            headers.insert(CREATION, seed);
+            if is_repeated {
+                headers.insert(CREATED_BEFORE, HeaderValue::from_static("perhaps"));
+            }
             Ok(Repeat::First(request, taken))
         }
         Claim::InFlight => {

@@ -41,6 +41,7 @@ async fn keep_time() -> Result<(), Problem> {
 /// What the entrance need not remember any longer.
 async fn forget(database: &Db, now_ms: i64) -> Result<(), StoreError> {
     store::buckets::delete_full(database, now_ms, FORGOTTEN).await?;
+    store::attempts::delete_over(database, now_ms, FORGOTTEN).await?;
     store::idempotency::delete_expired(database, now_ms, FORGOTTEN).await
 }
 

@@ -55,7 +55,7 @@ struct Submitted {
 pub async fn submit(call: Call) -> Answer {
     let claims = call.claims()?.clone();
     guest::access::in_tenant(&claims, Action::ReadProject)?;
-    let id = call.new_id("t");
+    let (id, may_be_repeated) = (call.new_id("t"), call.may_be_repeated());
     let submission: Submission = call.json(BODY_BYTES).await?;
     let kind = check(&submission)?;
     let database = Db::open().await.map_err(store_failed)?;
@@ -75,10 +75,16 @@ pub async fn submit(call: Call) -> Answer {
         created_by: claims.sub,
         created_at_ms: guest::now_ms(),
     };
-    if !tasks::insert(&database, &task)
+    let is_new = tasks::insert(&database, &task)
         .await
-        .map_err(store_failed)?
-    {
+        .map_err(store_failed)?;
+    // The first try of the same request may have made it.
+    let is_made = may_be_repeated
+        && tasks::find(&database, &task.id)
+            .await
+            .map_err(store_failed)?
+            .is_some();
+    if !is_new && !is_made {
         let detail = format!("the node has a live {kind} task already");
         return Err(Problem::new(Slug::Conflict, detail));
     }

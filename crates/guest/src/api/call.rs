@@ -9,6 +9,9 @@ use crate::Request;
 /// Says, between the platform's own parts, what the id of a new object is made from.
 pub const CREATION: &str = "x-clash-creation";
 
+/// Says that an earlier try of the request was broken off, and may have created its object.
+pub const CREATED_BEFORE: &str = "x-clash-created-before";
+
 /// A request that was found to mean an operation, and who makes it.
 pub struct Call {
     pub request: Request,
@@ -52,7 +55,7 @@ impl Call {
 
     /// Whether an id of [`Self::new_id`] may exist already because of an earlier try.
     pub fn may_be_repeated(&self) -> bool {
-        self.request.headers().contains_key(CREATION)
+        self.request.headers().contains_key(CREATED_BEFORE)
     }
 
     /// A parameter of the path; the empty string for one that the template does not have.

@@ -5,7 +5,7 @@ mod call;
 mod describe;
 mod path;
 
-pub use call::{CREATION, Call};
+pub use call::{CREATED_BEFORE, CREATION, Call};
 pub use describe::Document;
 
 use futures::future::LocalBoxFuture;

@@ -1,1 +1,1 @@
-DELETE FROM buckets WHERE name = ?1
+DELETE FROM attempts WHERE name = ?1

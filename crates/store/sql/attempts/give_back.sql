@@ -1,1 +1,1 @@
-UPDATE buckets SET level = level - 1 WHERE name = ?1 AND level > 0
+UPDATE attempts SET tries = tries - 1 WHERE name = ?1 AND tries > 0

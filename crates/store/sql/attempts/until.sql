@@ -1,1 +1,1 @@
-SELECT full_at_ms FROM buckets WHERE name = ?1
+SELECT until_ms FROM attempts WHERE name = ?1
