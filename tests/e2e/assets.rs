@@ -311,7 +311,7 @@ async fn as2_ranges_of_two_hundred_megabytes_are_the_right_bytes() {
         assert!(reply.body == bytes[first..=last], "{first}-{last}");
         eprintln!("{first}-{last} in {:?}", started.elapsed());
     }
-    let several = ranged("bytes=100-199,0-9,5-19,-7,190000000-190600000").await;
+    let several = ranged("bytes=300-399,0-9,5-19,-7,190000000-190600000").await;
     assert_eq!(several.status, 206);
     assert_eq!(
         several.header("content-length"),
@@ -319,7 +319,7 @@ async fn as2_ranges_of_two_hundred_megabytes_are_the_right_bytes() {
     );
     let expected = [
         (0, 19),
-        (100, 199),
+        (300, 399),
         (190_000_000, 190_600_000),
         (size - 7, size - 1),
     ];

@@ -110,7 +110,7 @@ fn joined(mut parts: Vec<Range>) -> Vec<Range> {
     let mut joined: Vec<Range> = Vec::new();
     for range in parts {
         match joined.last_mut() {
-            Some(last) if range.first <= last.end().saturating_add(JOINED_GAP) => {
+            Some(last) if range.first < last.end().saturating_add(JOINED_GAP) => {
                 last.length = last.end().max(range.end()) - last.first;
             }
             _ => joined.push(range),

@@ -1,5 +1,6 @@
 //! Where bytes are: chunks in the database, or an object storage.
 
+mod links;
 pub mod mover;
 mod objects;
 

@@ -15,8 +15,6 @@ use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
 /// How long a signature of our own requests is good.
 const SIGNED: Duration = Duration::from_secs(300);
-/// How long the links are good that clients are sent to: a long film is watched by ranges of one.
-pub const LINK_S: u64 = 3600;
 /// Answers beside objects are small documents.
 const ANSWER_BYTES: usize = 64 * 1024;
 /// A part of 8 MiB goes over a slow line in this time.
@@ -26,8 +24,8 @@ const COMPLETE_MS: u64 = 120_000;
 
 #[derive(Clone)]
 pub struct ObjectStorage {
-    bucket: Bucket,
-    credentials: Credentials,
+    pub(super) bucket: Bucket,
+    pub(super) credentials: Credentials,
     /// Whether clients read from it directly.
     pub is_presigning: bool,
 }
@@ -265,30 +263,6 @@ impl ObjectStorage {
         gone_or(sent.await)
     }
 
-    /// A link to read an object without us; what must not be shown is a download there too.
-    pub fn link(&self, key: &str, media_type: &str, is_inline: bool) -> String {
-        let mut action = self.bucket.get_object(Some(&self.credentials), key);
-        let query = action.query_mut();
-        query.insert("response-content-type", media_type.to_owned());
-        query.insert(
-            "response-cache-control",
-            "private, immutable, max-age=31536000",
-        );
-        if !is_inline {
-            query.insert("response-content-disposition", "attachment");
-        }
-        action.sign(Duration::from_secs(LINK_S)).to_string()
-    }
-
-    /// A link to put an object that has this sha256 (in hex), and the header that must go with it.
-    pub fn put_link(&self, key: &str, sha256: &str) -> (String, [(&'static str, String); 1]) {
-        let sha256 = base64_of(sha256);
-        let mut action = self.bucket.put_object(Some(&self.credentials), key);
-        action.headers_mut().insert(CHECKSUM, sha256.clone());
-        let url = action.sign(Duration::from_secs(LINK_S)).to_string();
-        (url, [(CHECKSUM, sha256)])
-    }
-
     async fn send(
         &self,
         what: &'static str,
@@ -312,7 +286,7 @@ impl ObjectStorage {
 }
 
 /// The checksum that the storage itself compares with what it gets.
-const CHECKSUM: &str = "x-amz-checksum-sha256";
+pub(super) const CHECKSUM: &str = "x-amz-checksum-sha256";
 
 fn gone_or(sent: Result<Response<Bytes>, Failed>) -> Result<(), Failed> {
     match sent {
