@@ -277,6 +277,8 @@ async fn gw9_ids_of_another_tenant_are_unknown_in_every_operation() {
             || things
                 .body(operation, number)
                 .is_some_and(|body| body.get("project").is_some());
+        // It names an upload, and there is none without an object storage.
+        let names_a_thing = names_a_thing && operation.id != "completeAsset";
         if !operation.needs_token || !names_a_thing {
             continue;
         }
