@@ -22,6 +22,10 @@ const FOR_EVER: &str = "private, immutable, max-age=31536000";
 /// A client may keep a redirection for half of the time that the link is good.
 const FOR_A_WHILE: &str = "private, max-age=1800";
 
+/// How often, and how long each time, a thumbnail is waited for.
+const WAITS: usize = 20;
+const WAIT_MS: u64 = 250;
+
 /// Serve an asset
 ///
 /// Opened by an access token or by a signed link. Understands one range and several
@@ -156,18 +160,26 @@ async fn thumbnail(
             .await
             .map_err(store_failed)
     };
-    let busy = || Problem::new(Slug::Unavailable, "the thumbnail is being made");
-    let known = match look().await? {
-        Thumbnail::Unknown => match make(database, settings, tenant, asset).await? {
-            Made::Done => look().await?,
-            Made::Busy => return Err(busy()),
-        },
-        known => known,
-    };
+    let mut known = look().await?;
+    // While another picture is being made smaller here (this one perhaps), the next one waits.
+    for _ in 0..WAITS {
+        if known != Thumbnail::Unknown {
+            break;
+        }
+        if make(database, settings, tenant, asset).await? == Made::Busy {
+            guest::sleep_ms(WAIT_MS).await;
+        }
+        known = look().await?;
+    }
     let row = match known {
         Thumbnail::Made(row) => row,
         Thumbnail::None { reason } => return Err(Problem::new(Slug::Unprocessable, reason)),
-        Thumbnail::Unknown => return Err(busy()),
+        Thumbnail::Unknown => {
+            return Err(Problem::new(
+                Slug::Unavailable,
+                "the thumbnail is being made",
+            ));
+        }
     };
     let length = row.bytes.len();
     let body = match *request.method() == Method::HEAD {
