@@ -9,6 +9,8 @@ mod assets;
 mod common;
 #[path = "due.rs"]
 mod due;
+#[path = "entrance.rs"]
+mod entrance;
 #[path = "migrations.rs"]
 mod migrations;
 #[path = "rollback.rs"]
