@@ -22,6 +22,7 @@ mod key_value;
 mod load;
 mod logs;
 mod manifest;
+mod networks;
 mod options;
 mod outbound;
 mod patience;

@@ -25,6 +25,7 @@ use wasmtime_wasi_http::{
 
 use crate::guest::{ComponentContext, GuestState};
 use crate::hosts::chained_component;
+use crate::networks::{Networks, Resolver};
 use crate::patience::Timed;
 
 /// How long anything may take when the guest does not say, as in Spin.
@@ -40,10 +41,14 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const OWN_HOST: &str = "self.alt";
 
 /// A pool of connections, shared by all components.
-pub(crate) type Client = legacy::Client<HttpsConnector<HttpConnector>, WasiBody>;
+#[derive(Clone)]
+pub(crate) struct Client {
+    pool: legacy::Client<HttpsConnector<HttpConnector<Resolver>>, WasiBody>,
+    networks: Networks,
+}
 
-pub(crate) fn client() -> Client {
-    let mut tcp = HttpConnector::new();
+pub(crate) fn client(networks: Networks) -> Client {
+    let mut tcp = HttpConnector::new_with_resolver(Resolver::new(networks.clone()));
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     tcp.enforce_http(false);
@@ -52,10 +57,11 @@ pub(crate) fn client() -> Client {
         .https_or_http()
         .enable_http1()
         .wrap_connector(tcp);
-    legacy::Client::builder(TokioExecutor::new())
+    let pool = legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .build(connector)
+        .build(connector);
+    Client { pool, networks }
 }
 
 /// What an instance sends its requests through.
@@ -150,11 +156,18 @@ async fn send(
             .await
             .map_err(|_| Error::ConnectionReadTimeout)??
     } else {
+        if component.client.networks.blocks_host(host) {
+            tracing::error!(
+                "component `{}` may not reach {host}: its network is blocked by the runtime configuration",
+                component.grants.id
+            );
+            return Err(Error::DestinationIpProhibited);
+        }
         request.headers_mut().remove(header::CONNECTION);
         let connect = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
         timeout(
             connect.saturating_add(first_byte),
-            component.client.request(request),
+            component.client.pool.request(request),
         )
         .await
         .map_err(|_| Error::ConnectionReadTimeout)?
@@ -211,6 +224,7 @@ fn io_error(error: &io::Error) -> Option<Error> {
     Some(match error.kind() {
         io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
         io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+        io::ErrorKind::PermissionDenied => Error::DestinationIpProhibited,
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe

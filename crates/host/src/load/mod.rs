@@ -62,7 +62,7 @@ pub(crate) async fn load(options: Options) -> Result<Arc<Application>, LoadError
     let compiled = compile_all(&engine, Cache::open(cache_dir)?, &manifest, &options).await?;
     let plan = Plan::link(&engine, &options.manifest, &manifest, &compiled)?;
     let clock = Clock::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
-    let client = outbound::client();
+    let client = outbound::client(config.networks.clone());
     Ok(Arc::new_cyclic(|application| {
         let contexts = Contexts {
             grants,

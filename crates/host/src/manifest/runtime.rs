@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::LoadError;
+use crate::networks::Networks;
 
 /// Where a database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub(crate) enum SqliteDatabase {
 pub(crate) struct RuntimeConfig {
     pub sqlite: BTreeMap<String, SqliteDatabase>,
     pub key_value: BTreeMap<String, SqliteDatabase>,
+    pub networks: Networks,
 }
 
 /// The first bytes of every SQLite file that is not empty.
@@ -35,6 +37,15 @@ struct Document {
     sqlite_database: BTreeMap<String, Backend>,
     #[serde(default)]
     key_value_store: BTreeMap<String, Backend>,
+    #[serde(default)]
+    outbound_networking: OutboundNetworking,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutboundNetworking {
+    #[serde(default)]
+    block_networks: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,7 +135,10 @@ impl RuntimeConfig {
     /// Parses a configuration. Relative paths start at the working directory, as in Spin.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let document: Document = toml::from_str(text).map_err(|error| error.to_string())?;
-        let mut config = Self::default();
+        let mut config = Self {
+            networks: Networks::parse(&document.outbound_networking.block_networks)?,
+            ..Self::default()
+        };
         for (label, backend) in document.sqlite_database {
             let database = backend.resolve(&format!("sqlite_database.{label}"))?;
             config.sqlite.insert(label, database);

@@ -256,5 +256,10 @@ pub const CONFIGURATIONS: &[Case] = &[
         "sqlite_database.default.path",
         "Not a directory",
     ),
+    (
+        "[outbound_networking]\nblock_networks = [\"10.0.0.0/99\"]",
+        "outbound_networking.block_networks",
+        "write it like 10.0.0.0/8",
+    ),
     ("[sqlite_database.default\ntype = \"spin\"", "line 1", "]"),
 ];
