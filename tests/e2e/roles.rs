@@ -110,9 +110,10 @@ impl Things {
             "changePassword" => json!({"old": "long enough 1", "new": "long enough 2"}),
             "revokeTokens" => json!({"sub": "nobody-at-all"}),
             "linkAsset" => json!({"ttl_s": 60}),
-            "presignAsset" | "completeAsset" => {
+            "presignAsset" => {
                 json!({"project": project, "size": 1, "sha256": ASSET, "media_type": "image/png"})
             }
+            "completeAsset" => json!({"upload": "none"}),
             _ => return None,
         })
     }
@@ -276,6 +277,8 @@ async fn gw9_ids_of_another_tenant_are_unknown_in_every_operation() {
             || things
                 .body(operation, number)
                 .is_some_and(|body| body.get("project").is_some());
+        // It names an upload, and there is none without an object storage.
+        let names_a_thing = names_a_thing && operation.id != "completeAsset";
         if !operation.needs_token || !names_a_thing {
             continue;
         }
@@ -283,8 +286,14 @@ async fn gw9_ids_of_another_tenant_are_unknown_in_every_operation() {
         if status != 404 {
             faults.push(format!("{}: {status} {text}", operation.id));
         }
+        let body = things
+            .body(operation, number)
+            .unwrap_or_default()
+            .to_string();
         for id in [&things.task, &things.server, &things.invitation] {
-            let is_told = text.contains(id.as_str()) && !path.contains(id.as_str());
+            // What the caller said itself may be said again.
+            let said = path.contains(id.as_str()) || body.contains(id.as_str());
+            let is_told = text.contains(id.as_str()) && !said;
             assert!(!is_told, "{}: {text}", operation.id);
         }
     }

@@ -2,8 +2,8 @@
 //! key-value store, which all instances share, and in this instance.
 //!
 //! A set is fetched when the kept one is too old, or when a token names a key that it does not have;
-//! but at most once a minute by all instances together, so that tokens with invented key ids make
-//! no load for the issuer. An issuer that is down is no reason to turn its people away: the last set
+//! but at most once a minute by all instances together (the database counts, as the key-value store
+//! has no atomic write), so that tokens with invented key ids make no load for the issuer. An issuer that is down is no reason to turn its people away: the last set
 //! goes on being used for a day.
 
 use std::cell::RefCell;
@@ -12,15 +12,20 @@ use identity::{Claims, Issuer, KeySet, Keys, TokenError, Verifier, key_address};
 use problem::{Problem, Slug};
 use serde::{Deserialize, Serialize};
 use spin_sdk::key_value::Store;
+use store::StoreError;
+use store::attempts::{self, Allowance};
 
-use crate::{call, log_error, now_s, optional_variable, sleep_ms};
+use crate::{Db, call, log_error, now_ms, optional_variable, sleep_ms};
 
 /// Sets have a few KiB; what is larger is something else.
 const SET_BYTES: usize = 256 * 1024;
 /// Requests wait for the set.
 const FETCH_TIMEOUT_MS: u64 = 5_000;
 /// All instances together try no more often.
-const TRY_EVERY_S: i64 = 60;
+const TRIES: Allowance = Allowance {
+    tries: 1,
+    window_ms: 60_000,
+};
 /// How often the answer to somebody else's question is looked for.
 const LOOK_EVERY_MS: u64 = 100;
 /// How long a set serves when no newer one can be had.
@@ -29,7 +34,6 @@ const STALE_S: i64 = 24 * 60 * 60;
 const MAX_AGE_S: i64 = 600;
 
 const SET_KEY: &str = "jwks";
-const TRIED_KEY: &str = "jwks-tried-at-s";
 
 /// The set as it is kept in the key-value store.
 #[derive(Serialize, Deserialize)]
@@ -121,39 +125,33 @@ async fn newer(url: &str, now_s: i64, max_age_s: i64, seen_at_s: Option<i64>) ->
     if let Some(keys) = fresh.and_then(keep) {
         return Some(keys);
     }
-    if let Some(keys) = fetch(&store, url, now_s).await {
-        return Some(keys);
-    }
+    let tried_at_ms = match fetch(&store, url, now_s).await {
+        Fetched::Keys(keys) => return Some(keys),
+        Fetched::Failed => None,
+        Fetched::TriedByAnother { at_ms } => Some(at_ms),
+    };
     let stale = stored
         .as_ref()
         .filter(|stored| is_within(stored.fetched_at_s, now_s, STALE_S))
         .filter(is_new)
         .and_then(|stored| KeySet::from_json(stored.set.as_bytes()).ok());
-    match (stale, seen_at_s) {
-        (None, None) => fetched_by_another(&store, url).await,
-        (stale, _) => stale,
+    match (stale, seen_at_s, tried_at_ms) {
+        (None, None, Some(at_ms)) => fetched_by_another(&store, url, at_ms).await,
+        (stale, _, _) => stale,
     }
 }
 
 /// The very first requests come together, and one of them asks the issuer: the others wait for its
 /// answer as long as it does.
-async fn fetched_by_another(store: &Store, url: &str) -> Option<KeySet> {
-    for _ in 0..FETCH_TIMEOUT_MS / LOOK_EVERY_MS {
-        let tried_at_s = tried_at_s(store).await?;
-        if !is_within(tried_at_s, now_s(), FETCH_TIMEOUT_MS as i64 / 1000) {
-            return None;
-        }
+async fn fetched_by_another(store: &Store, url: &str, tried_at_ms: i64) -> Option<KeySet> {
+    let until_ms = tried_at_ms.saturating_add(FETCH_TIMEOUT_MS as i64);
+    while now_ms() < until_ms {
         sleep_ms(LOOK_EVERY_MS).await;
         if let Some(stored) = read(store, url).await {
             return keep(&stored);
         }
     }
     None
-}
-
-async fn tried_at_s(store: &Store) -> Option<i64> {
-    let bytes = store.get(TRIED_KEY).await.ok()??;
-    std::str::from_utf8(&bytes).ok()?.parse().ok()
 }
 
 /// A time ahead of ours is of a clock that was wrong.
@@ -180,22 +178,31 @@ fn keep(stored: &Stored) -> Option<KeySet> {
     Some(keys)
 }
 
+enum Fetched {
+    Keys(KeySet),
+    Failed,
+    TriedByAnother { at_ms: i64 },
+}
+
 /// Asks the issuer, unless somebody has within the last minute. What goes wrong is logged once.
-async fn fetch(store: &Store, url: &str, now_s: i64) -> Option<KeySet> {
-    let tried = tried_at_s(store).await;
-    if tried.is_some_and(|tried_at_s| is_within(tried_at_s, now_s, TRY_EVERY_S - 1)) {
-        return None;
-    }
-    // Said before it is done, so that a try that hangs counts too.
-    if let Err(error) = store.set(TRIED_KEY, now_s.to_string()).await {
-        log_error("jwks", &format!("the key-value store: {error:?}"));
-        return None;
+async fn fetch(store: &Store, url: &str, now_s: i64) -> Fetched {
+    // Counted before it is done, so that a try that hangs counts too.
+    match take_a_try(url).await {
+        Ok(Ok(())) => {}
+        Ok(Err(until_ms)) => {
+            let at_ms = until_ms.saturating_sub(TRIES.window_ms);
+            return Fetched::TriedByAnother { at_ms };
+        }
+        Err(error) => {
+            log_error("jwks", &error);
+            return Fetched::Failed;
+        }
     }
     let set = match get(url).await {
         Ok(set) => set,
         Err(cause) => {
             log_error("jwks", &format!("{url}: {cause}"));
-            return None;
+            return Fetched::Failed;
         }
     };
     let stored = Stored {
@@ -208,7 +215,12 @@ async fn fetch(store: &Store, url: &str, now_s: i64) -> Option<KeySet> {
     {
         log_error("jwks", &format!("the key-value store: {error:?}"));
     }
-    keep(&stored)
+    keep(&stored).map_or(Fetched::Failed, Fetched::Keys)
+}
+
+async fn take_a_try(url: &str) -> Result<Result<(), i64>, StoreError> {
+    let database = Db::open().await?;
+    attempts::take(&database, &format!("jwks {url}"), TRIES, now_ms()).await
 }
 
 /// The set as the issuer serves it; a redirect is not followed.

@@ -220,7 +220,7 @@ async fn try_delete(database: &impl Database, tenant: &str, id: &str) -> Result<
     for statement in [
         sql!("sessions/delete_tokens_of_account"),
         sql!("sessions/delete_of_account"),
-        sql!("accounts/delete_links"),
+        sql!("entry_links/delete_of_account"),
         sql!("accounts/delete_memberships"),
         sql!("accounts/delete_project_memberships"),
     ] {

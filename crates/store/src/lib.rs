@@ -12,6 +12,7 @@ pub mod buckets;
 pub mod database;
 mod due;
 pub mod effects;
+pub mod entry_links;
 #[cfg(feature = "native")]
 pub mod faulty;
 pub mod idempotency;

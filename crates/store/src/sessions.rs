@@ -1,5 +1,5 @@
-//! Log-ins (GW10): sessions, the refresh tokens that follow each other in them, and links that log
-//! somebody in once. Secrets are here by their hashes alone.
+//! Log-ins (GW10): sessions, and the refresh tokens that follow each other in them, which are here
+//! by their hashes alone.
 //!
 //! A refresh token is used once. One that comes back after it was replaced was stolen, or its
 //! thief's copy was used: nobody can tell, so the session ends. Only right after the replacement it
@@ -243,52 +243,11 @@ async fn try_end_all(
     transaction.commit().await
 }
 
-/// A link that logs somebody in once.
-pub struct NewLink<'a> {
-    pub secret_hash: &'a str,
-    pub account_id: &'a str,
-    pub tenant: &'a str,
-    pub created_at_ms: i64,
-    pub expires_at_ms: i64,
-}
-
-pub async fn insert_link(database: &impl Database, link: &NewLink<'_>) -> Result<(), StoreError> {
-    let parameters = [
-        link.secret_hash.into(),
-        link.account_id.into(),
-        link.tenant.into(),
-        link.created_at_ms.into(),
-        link.expires_at_ms.into(),
-    ];
-    database
-        .query(sql!("sessions/insert_link"), &parameters)
-        .await
-        .map(drop)
-}
-
-/// Uses a link up: account and tenant, to the first who comes in time.
-pub async fn use_link(
-    database: &impl Database,
-    secret_hash: &str,
-    now_ms: i64,
-) -> Result<Option<(String, String)>, StoreError> {
-    let parameters = [secret_hash.into(), now_ms.into()];
-    let row = read_one(database, sql!("sessions/use_link"), &parameters).await?;
-    row.map(|row| {
-        Ok((
-            row.text("account_id")?.to_owned(),
-            row.text("tenant")?.to_owned(),
-        ))
-    })
-    .transpose()
-}
-
 /// Removes what has expired, some at a time.
 pub async fn delete_expired(database: &impl Database, now_ms: i64) -> Result<(), StoreError> {
     for statement in [
         sql!("sessions/delete_old_tokens"),
         sql!("sessions/delete_old"),
-        sql!("sessions/delete_old_links"),
     ] {
         database.query(statement, &[now_ms.into()]).await?;
     }

@@ -6,9 +6,10 @@ use common::{assert_nothing_open, database, number};
 use futures::executor::block_on;
 use store::accounts::{self, Change, NewAccount};
 use store::attempts::{self, Allowance};
+use store::entry_links::{self, NewLink};
 use store::native::Native;
 use store::revocations::{self, Token};
-use store::sessions::{self, End, NewLink, NewSession};
+use store::sessions::{self, End, NewSession};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -206,9 +207,9 @@ fn gw10_a_link_is_used_once_and_in_time() {
             created_at_ms: 0,
             expires_at_ms: 100,
         };
-        block_on(sessions::insert_link(&database, &link)).unwrap();
+        block_on(entry_links::insert(&database, &link)).unwrap();
     }
-    let used = |hash, now_ms| block_on(sessions::use_link(&database, hash, now_ms)).unwrap();
+    let used = |hash, now_ms| block_on(entry_links::use_up(&database, hash, now_ms)).unwrap();
     assert_eq!(
         used("l1", 99),
         Some(("u_1".to_owned(), "default".to_owned()))
@@ -286,4 +287,6 @@ fn gw10_tries_are_counted_before_they_are_made() {
     assert_eq!(take(102), Err(200));
     block_on(attempts::forget(&database, "login:a")).unwrap();
     assert_eq!(take(103), Ok(()));
+    block_on(attempts::delete_over(&database, 203, 10)).unwrap();
+    assert_eq!(number(&database, "SELECT count(*) AS n FROM attempts"), 0);
 }

@@ -65,6 +65,9 @@ struct CompleteRequest {
 pub async fn presign(call: Call) -> Answer {
     let claims = call.claims()?.clone();
     let request: PresignRequest = call.json(BODY_BYTES).await?;
+    let database = Db::open().await.map_err(store_failed)?;
+    let project =
+        guest::access::project(&database, &claims, Action::WriteProject, &request.project).await?;
     let settings = settings().await?;
     let objects = storage(&settings)?;
     let wrong = |detail: &str| Problem::new(Slug::BadRequest, detail);
@@ -80,9 +83,6 @@ pub async fn presign(call: Call) -> Answer {
     if request.media_type.len() > 255 {
         return Err(wrong("media_type: at most 255 bytes"));
     }
-    let database = Db::open().await.map_err(store_failed)?;
-    let project =
-        guest::access::project(&database, &claims, Action::WriteProject, &request.project).await?;
     let now_ms = guest::now_ms();
     let upload = UploadRow {
         id: guest::new_id("u"),
@@ -124,6 +124,7 @@ pub async fn presign(call: Call) -> Answer {
         (status = 422, description = "The file is not what was promised")))]
 pub async fn complete(call: Call) -> Answer {
     let claims = call.claims()?.clone();
+    guest::access::in_tenant(&claims, Action::ReadProject)?;
     let request: CompleteRequest = call.json(BODY_BYTES).await?;
     let settings: Rc<Settings> = settings().await?;
     let objects = storage(&settings)?;

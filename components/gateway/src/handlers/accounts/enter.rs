@@ -5,7 +5,7 @@ use guest::{Answer, Call, Db, Response, store_failed};
 use http::{HeaderValue, StatusCode, header};
 use problem::{Problem, Slug};
 use serde::Deserialize;
-use store::{accounts, sessions};
+use store::{accounts, entry_links};
 use utoipa::ToSchema;
 
 use super::presented::Presented;
@@ -34,7 +34,7 @@ pub async fn enter(call: Call) -> Answer {
     let presented = Presented::of(&call.request).await?;
     let body: Entry = call.json(BODY_BYTES).await?;
     let database = Db::open().await.map_err(store_failed)?;
-    let used = sessions::use_link(&database, &hash(&body.code), guest::now_ms())
+    let used = entry_links::use_up(&database, &hash(&body.code), guest::now_ms())
         .await
         .map_err(store_failed)?;
     let refused = || unauthorized("the link was used already, or is too old");

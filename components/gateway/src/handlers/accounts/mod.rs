@@ -15,7 +15,7 @@ pub mod users;
 
 use guest::Db;
 use problem::{Problem, Slug};
-use store::{revocations, sessions};
+use store::{entry_links, revocations, sessions};
 
 /// Logins, names and passwords: the largest is a password of 1 KiB, which JSON may escape.
 const BODY_BYTES: usize = 16 * 1024;
@@ -51,6 +51,7 @@ pub async fn forget_old(database: &Db) {
     }
     let forgotten = [
         sessions::delete_expired(database, now_ms).await,
+        entry_links::delete_expired(database, now_ms).await,
         revocations::delete_expired(database, now_s).await,
     ];
     for error in forgotten.into_iter().filter_map(Result::err) {

@@ -6,7 +6,7 @@ use identity::Claims;
 use problem::{Problem, Slug};
 use serde::{Deserialize, Serialize};
 use store::accounts::{self, Change};
-use store::sessions::{self, NewLink};
+use store::entry_links::{self, NewLink};
 use utoipa::ToSchema;
 
 use super::log_out::end_everything;
@@ -134,7 +134,7 @@ pub async fn entry_link(call: Call) -> Answer {
         created_at_ms: now_ms,
         expires_at_ms: now_ms + LINK_S * 1000,
     };
-    sessions::insert_link(&database, &link)
+    entry_links::insert(&database, &link)
         .await
         .map_err(store_failed)?;
     let path = format!("/enter/{}", code.text);
