@@ -181,3 +181,6 @@ CREATE TABLE counters (
     series TEXT PRIMARY KEY,
     value REAL NOT NULL
 ) STRICT, WITHOUT ROWID
+--;;
+-- The trace of the request that made a task (W3C Trace Context): it goes on to the provider.
+ALTER TABLE tasks ADD COLUMN trace_id TEXT

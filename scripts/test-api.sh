@@ -30,7 +30,7 @@ done
 
 token=$("$clash" token --sub fuzzer --role admin --ttl 6h --state-dir "$directory/state")
 # These two would end the fuzzer's own token, and what follows would only be 401s.
-if ! "$venv/bin/st" run "$url/openapi.json" \
+if ! SCHEMATHESIS_HOOKS=scripts/schemathesis_hooks.py "$venv/bin/st" run "$url/openapi.json" \
     --header "Authorization: Bearer $token" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
     --exclude-operation-id logOutEverywhere --exclude-operation-id revokeTokens \

@@ -146,6 +146,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             params: &params,
             inputs: &inputs,
             callback_url: &callback_url,
+            trace_id: row.trace_id.as_deref(),
         };
         Ok(submit_request(&submission, Server { url, token })
             .map_err(|error| Failure::terminal(format!("the server's address: {error}"))))

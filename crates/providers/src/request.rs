@@ -34,6 +34,9 @@ pub struct Submission<'a> {
     pub params: &'a Value,
     pub inputs: &'a [InputLink],
     pub callback_url: &'a str,
+    /// The trace that the work belongs to: 32 digits of hex (W3C Trace Context).
+    #[serde(skip)]
+    pub trace_id: Option<&'a str>,
 }
 
 /// `POST {base}/api/tasks/submit`. The same attempt has the same Idempotency-Key.
@@ -49,9 +52,17 @@ pub fn submit_request(
         server,
         "/api/tasks/submit",
         |request| {
-            request
+            let request = request
                 .header(CONTENT_TYPE, "application/json")
-                .header("idempotency-key", key)
+                .header("idempotency-key", key);
+            match submission.trace_id {
+                // Each attempt is a span of its own.
+                Some(trace_id) => {
+                    let span = submission.attempt.max(1);
+                    request.header("traceparent", format!("00-{trace_id}-{span:016x}-01"))
+                }
+                None => request,
+            }
         },
         body,
     )

@@ -21,6 +21,7 @@ fn tk3_a_submission_is_what_the_specification_shows() {
         media_type: Some("image/png".into()),
     }];
     let submission = Submission {
+        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
         task_id: "t_1",
         attempt: 2,
         kind: "video_gen",
@@ -34,6 +35,10 @@ fn tk3_a_submission_is_what_the_specification_shows() {
     assert_eq!(request.uri(), "http://127.0.0.1:9000/base/api/tasks/submit");
     assert_eq!(request.headers()["idempotency-key"], "t_1.2");
     assert_eq!(request.headers()["authorization"], "Bearer secret");
+    assert_eq!(
+        request.headers()["traceparent"],
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000002-01"
+    );
     let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
     assert_eq!(
         body,

@@ -34,6 +34,8 @@ pub struct NewTask {
     pub inputs: Vec<Input>,
     pub created_by: String,
     pub created_at_ms: i64,
+    /// Of the request that made it.
+    pub trace_id: Option<String>,
 }
 
 /// A whole row; enums are still text here.
@@ -65,6 +67,7 @@ pub struct TaskRow {
     pub created_at_ms: i64,
     pub started_at_ms: Option<i64>,
     pub ended_at_ms: Option<i64>,
+    pub trace_id: Option<String>,
 }
 
 impl TaskRow {
@@ -101,6 +104,7 @@ impl TaskRow {
             created_at_ms: row.integer("created_at_ms")?,
             started_at_ms: row.optional_integer("started_at_ms")?,
             ended_at_ms: row.optional_integer("ended_at_ms")?,
+            trace_id: optional("trace_id")?,
         })
     }
     /// The inputs as they were submitted.
@@ -114,7 +118,7 @@ impl TaskRow {
 pub async fn insert(database: &impl Database, task: &NewTask) -> Result<bool, StoreError> {
     let inputs = serde_json::to_string(&task.inputs)
         .map_err(|error| StoreError::Shape(format!("inputs of task {}: {error}", task.id)))?;
-    let parameters: [Value; 10] = [
+    let parameters: [Value; 11] = [
         task.id.as_str().into(),
         task.project_id.as_str().into(),
         task.tenant.as_str().into(),
@@ -125,6 +129,7 @@ pub async fn insert(database: &impl Database, task: &NewTask) -> Result<bool, St
         inputs.into(),
         task.created_by.as_str().into(),
         task.created_at_ms.into(),
+        task.trace_id.clone().into(),
     ];
     match database.query(sql!("tasks/insert"), &parameters).await {
         Ok(_) => Ok(true),

@@ -14,6 +14,7 @@ fn at(now_ms: i64) -> DueAt {
 
 fn task(id: &str, node: Option<&str>) -> NewTask {
     NewTask {
+        trace_id: None,
         id: id.into(),
         project_id: "p1".into(),
         tenant: "default".into(),

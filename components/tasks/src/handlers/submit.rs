@@ -56,6 +56,7 @@ pub async fn submit(call: Call) -> Answer {
     let claims = call.claims()?.clone();
     guest::access::in_tenant(&claims, Action::ReadProject)?;
     let (id, may_be_repeated) = (call.new_id("t"), call.may_be_repeated());
+    let trace_id = call.trace_id();
     let submission: Submission = call.json(BODY_BYTES).await?;
     let kind = check(&submission)?;
     let database = Db::open().await.map_err(store_failed)?;
@@ -74,6 +75,7 @@ pub async fn submit(call: Call) -> Answer {
         inputs: submission.inputs,
         created_by: claims.sub,
         created_at_ms: guest::now_ms(),
+        trace_id,
     };
     let is_new = tasks::insert(&database, &task)
         .await

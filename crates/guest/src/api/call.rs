@@ -58,6 +58,13 @@ impl Call {
         self.request.headers().contains_key(CREATED_BEFORE)
     }
 
+    /// The trace that the request belongs to, as the gateway has checked it.
+    pub fn trace_id(&self) -> Option<String> {
+        let value = self.request.headers().get("traceparent")?.to_str().ok()?;
+        let id = value.split('-').nth(1)?;
+        (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
+    }
+
     /// A parameter of the path; the empty string for one that the template does not have.
     pub fn param(&self, name: &str) -> &str {
         let found = self.parameters.iter().find(|(key, _)| key == name);

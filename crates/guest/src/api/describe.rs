@@ -68,7 +68,7 @@ pub(super) fn add<P: utoipa::Path + utoipa::__dev::SchemaReferences>(
     for (status, description) in COMMON {
         let applies = match status {
             "401" | "403" => access == Access::Bearer,
-            "404" => path.contains('{'),
+            "404" => access == Access::Bearer || path.contains('{'),
             "408" | "413" | "415" => takes_body,
             _ => true,
         };

@@ -65,6 +65,7 @@ impl<'a> Platform<'a> {
         .enumerate()
         {
             let task = NewTask {
+                trace_id: None,
                 id: format!("t_{at}"),
                 project_id: "p1".into(),
                 tenant: "default".into(),

@@ -37,7 +37,14 @@ pub async fn append(call: Call) -> Answer {
     params(
         ("id" = String, Path, description = "The upload's id"),
         ("X-HTTP-Method-Override" = String, Header, description = "PATCH or DELETE")),
-    responses((status = 204, description = "As the other method")))]
+    responses(
+        (status = 204, description = "As the other method"),
+        (status = 405, description = "The header names neither"),
+        (status = 409, description = "The upload is elsewhere; Upload-Offset says where"),
+        (status = 412, description = "Another version of the protocol"),
+        (status = 413, description = "More than the upload's length"),
+        (status = 415, description = "The body is no application/offset+octet-stream"),
+        (status = 460, description = "The checksum is another; the body was not taken")))]
 pub async fn disguised(call: Call) -> Answer {
     let meant = text(call.request.headers(), "x-http-method-override");
     versioned(match meant {

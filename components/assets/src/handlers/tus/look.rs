@@ -28,7 +28,10 @@ struct Upload {
     params(
         ("id" = String, Path, description = "The upload's id"),
         ("Tus-Resumable" = String, Header, description = "1.0.0")),
-    responses((status = 200, description = "Its state, in headers too", body = Upload)))]
+    responses(
+        (status = 200, description = "Its state, in headers too", body = Upload),
+        (status = 409, description = "Another request works on it"),
+        (status = 412, description = "Another version of the protocol")))]
 pub async fn look(call: Call) -> Answer {
     versioned(show(call).await)
 }
@@ -67,7 +70,9 @@ async fn show(call: Call) -> Answer {
     params(
         ("id" = String, Path, description = "The upload's id"),
         ("Tus-Resumable" = String, Header, description = "1.0.0")),
-    responses((status = 204, description = "Its bytes are removed")))]
+    responses(
+        (status = 204, description = "Its bytes are removed"),
+        (status = 412, description = "Another version of the protocol")))]
 pub async fn end(call: Call) -> Answer {
     versioned(give_up(call).await)
 }
