@@ -1,12 +1,11 @@
 //! The baseline of requests: hyper alone, with a fixed answer of about the size of the health
 //! route's, in a process of its own with as many threads as the machine has processors.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -51,7 +50,19 @@ pub async fn serve() -> Result<()> {
     Ok(())
 }
 
-async fn answer(_: Request<hyper::body::Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+/// The fixed answer, or as many bytes as `/bytes/{number}` asks for, after reading what was sent.
+async fn answer(
+    request: Request<hyper::body::Incoming>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let wanted = request.uri().path().strip_prefix("/bytes/");
+    let wanted = wanted.and_then(|number| number.parse().ok());
+    let mut sent = request.into_body();
+    while let Some(frame) = sent.frame().await {
+        frame?;
+    }
+    if let Some(bytes) = wanted {
+        return Ok(Response::new(Full::new(Bytes::from(vec![7; bytes]))));
+    }
     let mut response = Response::new(Full::new(Bytes::from_static(ANSWER)));
     let json = hyper::header::HeaderValue::from_static("application/json");
     response

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::http::response::Parts;
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -145,6 +146,19 @@ impl Connection {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<(u16, Bytes)> {
+        let (head, body) = self.exchange(method, path, token, headers, body).await?;
+        Ok((head.status.as_u16(), body))
+    }
+
+    /// The same, with the head of the answer.
+    pub async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<(Parts, Bytes)> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -159,8 +173,8 @@ impl Connection {
         let exchange = async {
             self.sender.ready().await?;
             let response = self.sender.send_request(request).await?;
-            let status = response.status().as_u16();
-            anyhow::Ok((status, response.into_body().collect().await?.to_bytes()))
+            let (head, body) = response.into_parts();
+            anyhow::Ok((head, body.collect().await?.to_bytes()))
         };
         let limited = tokio::time::timeout(REQUEST_LIMIT, exchange).await;
         limited

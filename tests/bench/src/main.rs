@@ -9,6 +9,7 @@ mod idle;
 mod join;
 mod load;
 mod machine;
+mod media;
 mod member;
 mod picture;
 mod process;
@@ -79,6 +80,8 @@ enum Section {
     Join,
     /// From a node that asks for a picture to the picture
     Picture,
+    /// Files up and down
+    Media,
 }
 
 impl Section {
@@ -203,6 +206,7 @@ async fn run(args: Args) -> Result<bool> {
             Section::Rooms => rooms::measure(&bench, &mut report).await,
             Section::Join => join::measure(&bench, &mut report).await,
             Section::Picture => picture::measure(&bench, &mut report).await,
+            Section::Media => media::measure(&bench, &mut report).await,
         };
         for row in &report.rows[before..] {
             eprintln!("  {}", row.line());

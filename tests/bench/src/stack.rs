@@ -33,6 +33,10 @@ impl Stack {
         command
             .args(["up", "--listen", "127.0.0.1:0", "--state-dir"])
             .arg(state_dir);
+        // The limits are in force, and far away.
+        for limit in ["rate_limit_read", "rate_limit_write"] {
+            command.arg("--variable").arg(format!("{limit}=100000000"));
+        }
         let server = Server::start("clash up", command, START_LIMIT).await?;
         Ok(Self {
             server,
