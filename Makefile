@@ -33,9 +33,10 @@ up: build ## Serve everything at LISTEN (127.0.0.1:8788)
 demo: build ## Turn examples/story.csv into OUT/film.mp4, starting the stack if none runs
 	@scripts/demo.sh $(CLASH) $(LISTEN) $(STATE_DIR) $(OUT)
 
-test: build ## Run all tests: unit, end to end, and the npm client
+test: build ## Run all tests: unit, end to end, npm clients, object storage, a short fuzz of the API
 	cargo test --release --locked
 	@$(MAKE) --no-print-directory test-npm test-s3
+	@EXAMPLES=3 $(MAKE) --no-print-directory test-api
 
 test-npm: build ## Run the tests with the unmodified npm client
 	@cd tests/npm && npm ci --silent --no-audit --no-fund
