@@ -121,7 +121,8 @@ async fn as1_tus_errors_by_a_table() {
     };
     let resumable = ("tus-resumable", "1.0.0");
     let length = ("upload-length", "10");
-    let creations: [(&str, Vec<(&'static str, &str)>, u16); 10] = [
+    type Case<'a> = (&'a str, Vec<(&'static str, &'a str)>, u16);
+    let creations: [Case<'_>; 10] = [
         ("no version", vec![length], 412),
         (
             "another version",

@@ -4,10 +4,9 @@
 pub fn png(width: u32, height: u32) -> Vec<u8> {
     let mut rows = Vec::new();
     for _ in 0..height {
-        rows.push(0);
-        for x in 0..width {
-            rows.extend_from_slice(&[(x * 255 / width) as u8, 120, 60]);
-        }
+        let pixels = (0..width).flat_map(|x| [(x * 255 / width) as u8, 120, 60]);
+        // Each row begins with its filter: none.
+        rows.extend(std::iter::once(0).chain(pixels));
     }
     let mut data = vec![0x78, 0x01];
     let mut blocks = rows.chunks(65_535).peekable();

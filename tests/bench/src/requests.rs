@@ -109,12 +109,12 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
                 if connections == 1 { "" } else { "s" }
             );
             if matches!(aims, Aims::Answered) && open.is_none() {
-                open = Some(ours.clone());
+                open = Some(ours);
             }
-            let row = Row::new("requests", what, "/s", ours.clone());
+            let row = Row::new("requests", what, "/s", ours);
             let row = match aims {
-                Aims::Authorised => row.beside("health past the cache", open.clone()),
-                _ => row.beside("bare hyper", Some(beside.clone())),
+                Aims::Authorised => row.beside("health past the cache", open),
+                _ => row.beside("bare hyper", Some(beside)),
             };
             report.add(match aims {
                 Aims::Probed if connections == 64 => {
