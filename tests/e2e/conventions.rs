@@ -458,6 +458,9 @@ async fn gw5_the_description_names_every_operation_and_the_page_needs_nothing_el
         "{api}"
     );
     let mut ids = std::collections::BTreeSet::new();
+    let explained = api["tags"].as_array().expect("tags").iter();
+    let tags: std::collections::BTreeSet<_> =
+        explained.filter_map(|tag| tag["name"].as_str()).collect();
     let schemas = api["components"]["schemas"].as_object().expect("schemas");
     for (path, item) in api["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
@@ -467,6 +470,11 @@ async fn gw5_the_description_names_every_operation_and_the_page_needs_nothing_el
                 .unwrap_or_else(|| panic!("{what}: no id"));
             assert!(ids.insert(id.to_owned()), "{id} twice");
             assert!(operation["summary"].is_string(), "{what}: no summary");
+            let tag = operation["tags"][0].as_str().unwrap_or_default();
+            assert!(
+                tags.contains(tag),
+                "{what}: the tag {tag:?} is not explained"
+            );
             assert!(!path.starts_with("/internal"), "{what}");
             let responses = operation["responses"].as_object().expect("answers");
             assert!(

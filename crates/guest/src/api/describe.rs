@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde::{Deserialize, Serialize};
+use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::openapi::path::{HttpMethod, PathItem, Paths};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::SecurityRequirement;
@@ -44,6 +45,10 @@ const COMMON: [(&str, &str); 10] = [
     ("507", "The disk is full: nothing was written"),
 ];
 
+/// What `#[utoipa::path]` makes of a handler.
+pub trait Described: utoipa::Path + SchemaReferences + Tags<'static> {}
+impl<P: utoipa::Path + SchemaReferences + Tags<'static>> Described for P {}
+
 pub(super) fn method(method: &HttpMethod) -> Method {
     match method {
         HttpMethod::Post => Method::POST,
@@ -58,12 +63,10 @@ pub(super) fn method(method: &HttpMethod) -> Method {
 }
 
 /// Adds an operation, with what all operations of its kind have in common.
-pub(super) fn add<P: utoipa::Path + utoipa::__dev::SchemaReferences>(
-    access: Access,
-    document: &mut Document,
-) {
+pub(super) fn add<P: Described>(access: Access, document: &mut Document) {
     let path = P::path();
     let mut operation = P::operation();
+    operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
     let takes_body = operation.request_body.is_some();
     for (status, description) in COMMON {
         let applies = match status {

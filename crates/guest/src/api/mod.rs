@@ -6,12 +6,11 @@ mod describe;
 mod path;
 
 pub use call::{CREATED_BEFORE, CREATION, Call};
-pub use describe::Document;
+pub use describe::{Described, Document};
 
 use futures::future::LocalBoxFuture;
 use http::Method;
 use problem::{Problem, Slug};
-use utoipa::__dev::SchemaReferences;
 
 use self::path::Pattern;
 use crate::{Arrived, Request, Response};
@@ -46,7 +45,7 @@ pub struct Route {
 }
 
 impl Route {
-    pub fn new<P: utoipa::Path + SchemaReferences>(access: Access, handler: Handler) -> Self {
+    pub fn new<P: Described>(access: Access, handler: Handler) -> Self {
         let method = P::methods().first().map_or(Method::GET, describe::method);
         Self {
             access,
