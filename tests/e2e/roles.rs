@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clash_tests::{Api, Stack};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -130,7 +132,7 @@ async fn attempt(
     match operation.id.as_str() {
         "createUpload" => {
             // base64 of the project's id.
-            let project = base64(things.project.as_bytes());
+            let project = STANDARD.encode(things.project.as_bytes());
             request = request
                 .header("tus-resumable", "1.0.0")
                 .header("upload-length", "1")
@@ -158,26 +160,6 @@ async fn attempt(
     }
     let reply = api.send(request).await;
     (reply.status, reply.text())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte));
-        let bits = bits << (8 * (3 - group.len()));
-        for at in 0..4 {
-            let index = (bits >> (18 - 6 * at)) & 63;
-            text.push(if at <= group.len() {
-                char::from(ALPHABET[index as usize])
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }
 
 /// What the table says of each operation and role.

@@ -29,7 +29,7 @@ pub use outbound::{CallError, Streamed, call, call_component, call_streaming, fo
 pub use page::Page;
 pub use pastey;
 pub use request::{path_segments, query, read_body, read_json};
-pub use response::{Body, Response, answer, empty, full, json, streaming};
+pub use response::{Body, Response, empty, full, json, respond, streaming};
 pub use revoked::forget_revocations;
 pub use settings::{keys, optional_variable, secret, service_token, variable};
 pub use spin_sdk;

@@ -7,6 +7,10 @@ use store::Cursor;
 
 use crate::Call;
 
+/// Rows of a page when nobody says how many, and the most that may be asked for.
+const LIMIT: i64 = 100;
+const MOST: i64 = 1_000;
+
 /// What a caller wants to see of a list.
 pub struct Page {
     pub limit: i64,
@@ -15,15 +19,15 @@ pub struct Page {
 
 impl Page {
     /// Reads `limit` and `cursor` of the query.
-    pub fn of(call: &Call, limit: i64, most: i64) -> Result<Self, Problem> {
+    pub fn of(call: &Call) -> Result<Self, Problem> {
         let wrong = |what: String| Problem::new(Slug::BadRequest, what);
         let limit = match call.query("limit") {
             Some(text) => text
                 .parse()
                 .ok()
-                .filter(|limit| (1..=most).contains(limit))
-                .ok_or_else(|| wrong(format!("limit: 1 to {most}")))?,
-            None => limit,
+                .filter(|limit| (1..=MOST).contains(limit))
+                .ok_or_else(|| wrong(format!("limit: 1 to {MOST}")))?,
+            None => LIMIT,
         };
         let cursor = match call.query("cursor") {
             Some(text) => {

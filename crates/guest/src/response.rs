@@ -65,9 +65,9 @@ fn refuse(problem: Problem) -> Response {
     problem.into_response::<Vec<u8>>().map(full)
 }
 
-/// The answer of a handler; problems become problem+json, and faults of ours are logged.
-pub async fn answer(handler: impl Future<Output = Result<Response, Problem>>) -> Response {
-    match handler.await {
+/// What the caller gets; problems become problem+json, and faults of ours are logged.
+pub fn respond(answer: Result<Response, Problem>) -> Response {
+    match answer {
         Ok(response) => response,
         Err(problem) => {
             if problem.status().is_server_error() {

@@ -1,6 +1,7 @@
 //! Variables of the application.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use identity::Keys;
@@ -9,12 +10,22 @@ use problem::{Problem, Slug};
 use crate::component::this_component;
 use crate::{log_error, now_s};
 
+thread_local! {
+    // Variables do not change during the life of an instance; requests ask for some each time.
+    static KNOWN: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
+}
+
 /// A variable of this component. One that is missing is a fault of the deployment.
 pub async fn variable(name: &str) -> Result<String, Problem> {
-    spin_sdk::variables::get(name).await.map_err(|error| {
+    if let Some(value) = KNOWN.with_borrow(|known| known.get(name).cloned()) {
+        return Ok(value);
+    }
+    let value = spin_sdk::variables::get(name).await.map_err(|error| {
         log_error("variable", &format!("{name}: {error:?}"));
         Problem::new(Slug::Internal, format!("the variable {name} is not set"))
-    })
+    })?;
+    KNOWN.with_borrow_mut(|known| known.insert(name.to_owned(), value.clone()));
+    Ok(value)
 }
 
 /// A variable that this component may do without; the empty string when it has none.

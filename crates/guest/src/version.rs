@@ -46,12 +46,7 @@ fn etag(document: &impl Serialize) -> Result<String, Problem> {
     let bytes = serde_json::to_vec(document)
         .map_err(|_| Problem::new(Slug::Internal, "the answer could not be written"))?;
     let hash = Sha256::digest(bytes);
-    let digits: String = hash
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Ok(format!("\"{digits}\""))
+    Ok(format!("\"{}\"", hex::encode(&hash[..12])))
 }
 
 fn is_listed(headers: &HeaderMap, name: HeaderName, etag: &str) -> bool {

@@ -3,7 +3,7 @@
 //! by the platform below (`block_networks` of the runtime configuration), and redirects are never
 //! followed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
@@ -211,15 +211,6 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Whether an address, once a name was resolved to it, is of the public internet.
-pub fn is_public(address: IpAddr) -> bool {
-    let place = match address {
-        IpAddr::V4(address) => of_v4(address),
-        IpAddr::V6(address) => of_v6(address),
-    };
-    place == Place::Public
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,13 +321,6 @@ mod tests {
             let url = Url::parse(text).expect(text);
             let found = Allowed::parse(patterns).check(&url).is_ok();
             assert_eq!(found, allowed, "{text} by {patterns:?}");
-        }
-    }
-
-    #[test]
-    fn rg5_resolved_addresses_are_told_apart() {
-        for (address, public) in [("1.1.1.1", true), ("10.1.1.1", false), ("::1", false)] {
-            assert_eq!(is_public(address.parse().expect("an address")), public);
         }
     }
 }

@@ -14,7 +14,7 @@ mod request;
 pub use address::{BadAddress, result_url, server_url};
 pub use answer::{parse_progress, parse_submit};
 pub use failure::{CallFailure, Class};
-pub use guard::{Allowed, is_public};
+pub use guard::Allowed;
 pub use reach::{Reach, reach};
 pub use report::{Product, Report, Wanted, parse_report};
 pub use request::{

@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::Method;
 
@@ -92,7 +94,7 @@ async fn large(
     pieces: usize,
 ) -> Result<String> {
     let length = (pieces * PIECE).to_string();
-    let metadata = format!("project {}", base64(project.as_bytes()));
+    let metadata = format!("project {}", STANDARD.encode(project.as_bytes()));
     let headers = [
         TUS,
         ("upload-length", &length),
@@ -144,24 +146,4 @@ fn noise(size: usize) -> Bytes {
     }
     bytes.truncate(size);
     Bytes::from(bytes)
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte));
-        let bits = bits << (8 * (3 - group.len()));
-        for at in 0..4 {
-            let index = (bits >> (18 - 6 * at)) & 63;
-            text.push(if at <= group.len() {
-                char::from(ALPHABET[index as usize])
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }

@@ -11,9 +11,6 @@ use utoipa::ToSchema;
 use crate::view::Asset;
 use crate::{no_asset, store_failed};
 
-const LIMIT: i64 = 100;
-const LIMIT_MAX: i64 = 1000;
-
 #[derive(Serialize, ToSchema)]
 struct AssetList {
     assets: Vec<Asset>,
@@ -38,7 +35,7 @@ pub fn project_of(call: &Call) -> Result<String, Problem> {
     responses((status = 200, description = "A page of assets", body = AssetList)))]
 pub async fn list(call: Call) -> Answer {
     let project = project_of(&call)?;
-    let page = Page::of(&call, LIMIT, LIMIT_MAX)?;
+    let page = Page::of(&call)?;
     let database = Db::open().await.map_err(store_failed)?;
     guest::access::project(&database, call.claims()?, Action::ReadProject, &project).await?;
     let rows = assets::list(&database, &project, page.cursor.as_ref(), page.limit + 1)

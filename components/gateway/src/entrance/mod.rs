@@ -37,7 +37,7 @@ pub async fn enter(api: &Api, request: Arrived) -> Response {
     let mut known = Known::default();
     let allowed_origin = match cors::allowed(visit.origin.as_deref()).await {
         Ok(allowed) => allowed,
-        Err(problem) => return guest::answer(async { Err(problem) }).await,
+        Err(problem) => return guest::respond(Err(problem)),
     };
     let answer = if cors::is_preflight(&request) {
         Ok(cors::preflight(allowed_origin.as_ref()))
@@ -45,14 +45,14 @@ pub async fn enter(api: &Api, request: Arrived) -> Response {
         pass(api, request, &visit, &mut known).await
     };
     let answer = answer.map_err(|problem| named(problem, &visit));
-    let mut response = guest::answer(async { answer }).await;
+    let mut response = guest::respond(answer);
     let headers = response.headers_mut();
     if let Some(standing) = &known.standing {
         standing.dress(headers);
     }
     cors::dress(headers, allowed_origin.as_ref());
     dress(headers, &visit);
-    counts::count(&visit, &known.route, response.status());
+    counts::count(&visit, known.route, response.status());
     record::log(&visit, known.claims.as_ref(), response.status());
     response
 }
@@ -86,20 +86,15 @@ async fn pass(api: &Api, request: Request, visit: &Visit, known: &mut Known) -> 
         Goal::Operation(route, _) => route.template.clone(),
         Goal::Component(owner) => format!("{owner} …"),
     };
-    match access {
-        // Components that are open to everybody still want to know who it is, if they may.
-        Access::Public if matches!(goal, Goal::Component(_)) => {
-            if guest::bearer(request.headers()).is_some() {
-                known.claims = Some(guest::authenticate(request.headers()).await?);
-            }
-        }
-        Access::Public => {}
-        Access::Bearer => known.claims = Some(guest::authenticate(request.headers()).await?),
-        // The platform's own parts pass without limits.
-        Access::Service => {
-            guest::require_service(request.headers()).await?;
-            return go(goal, request, None).await;
-        }
+    // Components that are open to everybody still want to know who it is, if they may.
+    let is_told = access == Access::Public
+        && matches!(goal, Goal::Component(_))
+        && guest::bearer(request.headers()).is_some();
+    let admission = if is_told { Access::Bearer } else { access };
+    known.claims = admission.admit(request.headers()).await?;
+    // The platform's own parts pass without limits.
+    if access == Access::Service {
+        return go(goal, request, None).await;
     }
     let claims = known.claims.as_ref();
     match limits::spend(claims, &visit.client, Class::of(method)).await {
@@ -119,7 +114,7 @@ async fn pass(api: &Api, request: Request, visit: &Visit, known: &mut Known) -> 
         Repeat::First(request, taken) => {
             let answer = go(goal, request, Some(claims)).await;
             let answer = answer.map_err(|problem| named(problem, visit));
-            repeats::keep(taken, guest::answer(async { answer }).await).await
+            repeats::keep(taken, guest::respond(answer)).await
         }
     };
     if let Some(deed) = deed {

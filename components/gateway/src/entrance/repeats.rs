@@ -81,7 +81,7 @@ pub async fn look(claims: &Claims, request: Request) -> Result<Repeat, Problem> 
     } else {
         body
     };
-    let fingerprint = hex(&fingerprint.finalize());
+    let fingerprint = hex::encode(fingerprint.finalize());
     let now_ms = guest::now_ms();
     let taken = Taken {
         key,
@@ -190,11 +190,7 @@ fn seed(key: &Key, fingerprint: &str) -> HeaderValue {
         seed.update([0]);
     }
     // Hex is a header's value.
-    HeaderValue::try_from(hex(&seed.finalize())).unwrap_or(HeaderValue::from_static("0"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HeaderValue::try_from(hex::encode(seed.finalize())).unwrap_or(HeaderValue::from_static("0"))
 }
 
 fn replay(kept: Kept) -> Response {

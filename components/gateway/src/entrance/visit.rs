@@ -52,7 +52,7 @@ impl Trace {
         let value = headers
             .get("traceparent")
             .and_then(|value| value.to_str().ok());
-        let span = hex(&guest::random::<8>());
+        let span = hex::encode(guest::random::<8>());
         match value.and_then(parent) {
             Some((id, flags)) => Self {
                 id: id.to_owned(),
@@ -60,7 +60,7 @@ impl Trace {
                 flags: flags.to_owned(),
             },
             None => Self {
-                id: hex(&guest::random::<16>()),
+                id: hex::encode(guest::random::<16>()),
                 span,
                 flags: "01".to_owned(),
             },
@@ -93,8 +93,4 @@ fn parent(value: &str) -> Option<(&str, &str)> {
         && is_set(span)
         && is_hex(flags, 2);
     is_one.then_some((id, flags))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

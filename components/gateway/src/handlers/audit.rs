@@ -10,9 +10,6 @@ use utoipa::ToSchema;
 
 use crate::store_failed;
 
-const PAGE: i64 = 100;
-const PAGE_MOST: i64 = 1_000;
-
 #[derive(Serialize, ToSchema)]
 struct AuditEntry {
     seq: i64,
@@ -46,7 +43,7 @@ struct AuditList {
 pub async fn list(call: Call) -> Answer {
     let claims = call.claims()?;
     access::in_tenant(claims, Action::ReadAudit)?;
-    let page = Page::of(&call, PAGE, PAGE_MOST)?;
+    let page = Page::of(&call)?;
     let before = match &page.cursor {
         Some((_, seq)) => Some(
             seq.parse()

@@ -7,15 +7,13 @@ use http::StatusCode;
 use identity::{Action, Claims, Role};
 use problem::{Problem, Slug};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use store::invitations;
 use utoipa::ToSchema;
 
+use super::accounts::hash;
 use crate::store_failed;
 
 const BODY_BYTES: usize = 4 * 1024;
-const PAGE: i64 = 100;
-const PAGE_MOST: i64 = 1_000;
 /// A week, and at most a month.
 const TTL_S: i64 = 7 * 24 * 3_600;
 const TTL_MOST_S: i64 = 31 * 24 * 3_600;
@@ -125,7 +123,7 @@ pub async fn create(call: Call) -> Answer {
 pub async fn list(call: Call) -> Answer {
     let claims = call.claims()?;
     access::in_tenant(claims, Action::ReadProject)?;
-    let page = Page::of(&call, PAGE, PAGE_MOST)?;
+    let page = Page::of(&call)?;
     let project = call.query("project");
     let database = Db::open().await.map_err(store_failed)?;
     require(&database, claims, project.as_deref()).await?;
@@ -199,11 +197,6 @@ async fn require(database: &Db, claims: &Claims, project: Option<&str>) -> Resul
             .map(drop),
         None => access::in_tenant(claims, Action::ManageTenant),
     }
-}
-
-pub fn hash(secret: &str) -> String {
-    let hash = Sha256::digest(secret.as_bytes());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl From<invitations::Invitation> for Invitation {

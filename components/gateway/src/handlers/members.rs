@@ -13,8 +13,6 @@ use crate::store_failed;
 const BODY_BYTES: usize = 4 * 1024;
 /// As long as a subject of a token may be.
 const SUB_BYTES: usize = 256;
-const PAGE: i64 = 100;
-const PAGE_MOST: i64 = 1_000;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -120,7 +118,7 @@ pub async fn remove_from_tenant(call: Call) -> Answer {
 }
 
 async fn list(database: &Db, call: &Call, circle: Circle<'_>) -> Answer {
-    let page = Page::of(call, PAGE, PAGE_MOST)?;
+    let page = Page::of(call)?;
     let rows = members::list(database, circle, page.cursor.as_ref(), page.limit + 1)
         .await
         .map_err(store_failed)?;

@@ -15,9 +15,6 @@ use crate::store_failed;
 const BODY_BYTES: usize = 16 * 1024;
 /// Characters of a name.
 const NAME_CHARACTERS: usize = 200;
-/// Projects on one page.
-const PAGE: i64 = 100;
-const PAGE_MOST: i64 = 1_000;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -141,7 +138,7 @@ pub async fn create(call: Call) -> Answer {
 pub async fn list(call: Call) -> Answer {
     let claims = call.claims()?;
     access::in_tenant(claims, Action::ReadProject)?;
-    let page = Page::of(&call, PAGE, PAGE_MOST)?;
+    let page = Page::of(&call)?;
     let only = projects::Only {
         tenant: &claims.tenant,
         listed: claims.projects.as_deref(),

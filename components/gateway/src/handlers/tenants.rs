@@ -13,8 +13,6 @@ use super::projects::checked_name;
 use crate::store_failed;
 
 const BODY_BYTES: usize = 4 * 1024;
-const PAGE: i64 = 100;
-const PAGE_MOST: i64 = 1_000;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -81,7 +79,7 @@ pub async fn list(call: Call) -> Answer {
     access::allow(claims, Action::ManageTenants, Object::Deployment, || {
         "deployment".into()
     })?;
-    let page = Page::of(&call, PAGE, PAGE_MOST)?;
+    let page = Page::of(&call)?;
     let database = Db::open().await.map_err(store_failed)?;
     let rows = tenants::list(&database, page.cursor.as_ref(), page.limit + 1)
         .await

@@ -13,9 +13,6 @@ use crate::view::{Task, view};
 use crate::world::Platform;
 use crate::{access, store_failed};
 
-const LIMIT: i64 = 100;
-const LIMIT_MAX: i64 = 1000;
-
 #[derive(Serialize, ToSchema)]
 struct TaskList {
     tasks: Vec<Task>,
@@ -54,7 +51,7 @@ pub async fn list(call: Call) -> Answer {
         ),
         None => None,
     };
-    let page = guest::Page::of(&call, LIMIT, LIMIT_MAX)?;
+    let page = guest::Page::of(&call)?;
     let project = call.query("project");
     let platform = Platform::open().await?;
     let database = &platform.database;

@@ -9,7 +9,8 @@ pub use call::{CREATED_BEFORE, CREATION, Call};
 pub use describe::{Described, Document};
 
 use futures::future::LocalBoxFuture;
-use http::Method;
+use http::{HeaderMap, Method};
+use identity::Claims;
 use problem::{Problem, Slug};
 
 use self::path::Pattern;
@@ -31,6 +32,17 @@ pub enum Access {
     Bearer,
     /// The platform's own parts. Such an operation is not described.
     Service,
+}
+
+impl Access {
+    /// Lets a caller pass, and says who it is where somebody must be; refuses the others.
+    pub async fn admit(self, headers: &HeaderMap) -> Result<Option<Claims>, Problem> {
+        match self {
+            Self::Public => Ok(None),
+            Self::Bearer => crate::authenticate(headers).await.map(Some),
+            Self::Service => crate::require_service(headers).await.map(|()| None),
+        }
+    }
 }
 
 /// One operation.
@@ -123,7 +135,7 @@ impl Api {
 
     /// Answers a request of a private component: finds the operation, asks who calls, calls it.
     pub async fn serve(&self, request: Arrived) -> Response {
-        crate::answer(self.try_serve(crate::incoming(request))).await
+        crate::respond(self.try_serve(crate::incoming(request)).await)
     }
 
     async fn try_serve(&self, request: Request) -> Answer {
@@ -135,14 +147,7 @@ impl Api {
         let method = request.method().clone();
         match self.find(&method, &path) {
             Found::Route(route, parameters) => {
-                let claims = match route.access {
-                    Access::Public => None,
-                    Access::Bearer => Some(crate::authenticate(request.headers()).await?),
-                    Access::Service => {
-                        crate::require_service(request.headers()).await?;
-                        None
-                    }
-                };
+                let claims = route.access.admit(request.headers()).await?;
                 route.call(Call::new(request, claims, parameters)).await
             }
             Found::OtherMethod(problem) => Err(problem),

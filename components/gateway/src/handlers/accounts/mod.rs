@@ -35,7 +35,7 @@ impl Secret {
 }
 
 /// Secrets of 256 bits are not guessed: one round of a plain hash is enough.
-fn hash(secret: &str) -> String {
+pub fn hash(secret: &str) -> String {
     use sha2::Digest;
     hex::encode(sha2::Sha256::digest(secret))
 }

@@ -12,9 +12,6 @@ use super::{BODY_BYTES, password};
 
 /// Characters of logins and names.
 const NAME_CHARACTERS: usize = 200;
-/// Accounts on one page.
-const PAGE: i64 = 100;
-const PAGE_MOST: i64 = 1_000;
 
 /// What somebody may be in a tenant.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -140,7 +137,7 @@ pub async fn create(call: Call) -> Answer {
 pub async fn list(call: Call) -> Answer {
     let claims = call.claims()?;
     access::in_tenant(claims, Action::ManageTenant)?;
-    let page = Page::of(&call, PAGE, PAGE_MOST)?;
+    let page = Page::of(&call)?;
     let database = Db::open().await.map_err(store_failed)?;
     let cursor = page.cursor.as_ref();
     let rows = accounts::list(&database, &claims.tenant, cursor, page.limit + 1)
