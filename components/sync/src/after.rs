@@ -1,15 +1,8 @@
 //! After the answer, best effort: what is lost here costs latency only.
 
-use bytes::Bytes;
-use http::{Method, header};
-use problem::Problem;
+use http::Method;
 use rooms::wire_head;
 use serde_json::{Value, json};
-
-/// How long the edge has to take a hint.
-const PUSH_TIMEOUT_MS: u64 = 2_000;
-/// The edge answers a hint with nothing.
-const PUSH_ANSWER_BYTES: usize = 64 * 1024;
 
 /// Rooms and heads as the edge reads them: `{"rooms":[{"room":"p1","head":12}]}`.
 pub fn heads_json(rooms: &[(String, i64)]) -> Value {
@@ -25,30 +18,7 @@ pub fn push(rooms: &[(String, i64)]) {
     if rooms.is_empty() {
         return;
     }
-    let body = Bytes::from(heads_json(rooms).to_string());
-    guest::spawn(async move {
-        if let Err(cause) = send(body).await {
-            guest::log_error("push", &cause);
-        }
-    });
-}
-
-async fn send(body: Bytes) -> Result<(), String> {
-    let told = |problem: Problem| problem.detail;
-    let edge = guest::variable("edge_url").await.map_err(told)?;
-    let token = guest::service_token("edge").await.map_err(told)?;
-    let request = http::Request::builder()
-        .method(Method::POST)
-        .uri(format!("{}/internal/v1/push", edge.trim_end_matches('/')))
-        .header(header::AUTHORIZATION, format!("Bearer {token}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body)
-        .map_err(|error| error.to_string())?;
-    match guest::call(request, PUSH_ANSWER_BYTES, PUSH_TIMEOUT_MS).await {
-        Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) => Err(format!("the edge answered {}", answer.status())),
-        Err(error) => Err(error.to_string()),
-    }
+    guest::edge::push(&heads_json(rooms));
 }
 
 /// Tells tasks that there is something to send out.
