@@ -34,8 +34,8 @@ use run::Simulation;
 
 pub const ROOMS: usize = 2;
 
-/// Enough for some twenty turns with everything in between.
-const STEPS: usize = 400;
+/// Enough for a dozen turns with everything in between.
+const STEPS: usize = 250;
 
 /// As many as take a few seconds; `make simulate` plays thousands.
 const SEEDS: u64 = 200;

@@ -45,6 +45,8 @@ pub struct Simulation {
     pub processes: [Process; PROCESSES],
     pub running: Vec<Running>,
     pub edges: [Edge; EDGES],
+    /// Who answers an edge, for a while: so the others' documents grow old.
+    routes: [usize; EDGES],
     pub clients: Vec<Client>,
     pub connections: Connections,
     next_connection: u64,
@@ -93,6 +95,7 @@ impl Simulation {
             clock,
             running: Vec::new(),
             edges: Default::default(),
+            routes: [0, 1],
             clients,
             connections: Connections::new(),
             next_connection: 1,
@@ -122,7 +125,7 @@ impl Simulation {
             34..=35 => self.start_other(),
             36 => self.fail(),
             37 => {
-                let by_ms = if self.random.one_in(8) { LONG_MS } else { 7 };
+                let by_ms = if self.random.one_in(4) { LONG_MS } else { 7 };
                 self.clock.advance(by_ms);
             }
             38 => self.exchange(),
@@ -238,8 +241,10 @@ impl Simulation {
             return;
         };
         let number = flight.number;
-        let process = self.random.below(PROCESSES);
-        let fault = self.fault();
+        if self.random.one_in(10) {
+            self.routes[edge] = self.random.below(PROCESSES);
+        }
+        let (process, fault) = (self.routes[edge], self.fault());
         self.running.push(Running {
             process,
             turn: Some((edge, number)),
