@@ -36,6 +36,15 @@ impl Environment for Clock {
     ) -> Result<Option<Grant>, StoreError> {
         Ok(None)
     }
+    async fn renew(
+        &self,
+        _: &impl Database,
+        _: &[u8],
+        _: &str,
+        _: &str,
+    ) -> Result<Option<Grant>, StoreError> {
+        Ok(None)
+    }
     async fn pause(&self) {}
 }
 
@@ -53,8 +62,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sub: "alice".into(),
         permission: Permission::Write,
         expires_at_ms: i64::MAX,
+        credentials: b"alice".to_vec(),
     };
-    let session = Session { grant, epoch: 1 }.encode();
+    let session = Session {
+        grant,
+        epoch: 1,
+        access: 0,
+    }
+    .encode();
     let (warm, clock) = (Warm::default(), Clock(Cell::new(0)));
     let (mut seen, mut took, mut processing) = (1, Vec::new(), Vec::new());
     let mut all = Vec::new();
