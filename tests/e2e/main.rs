@@ -11,6 +11,7 @@ mod media;
 mod members;
 mod mishaps;
 mod object_storage;
+mod rights;
 mod roles;
 mod rooms;
 mod starts;

@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use bytes::Bytes;
-use http::{Method, header};
+use http::Method;
 use problem::Problem;
 use rooms::wire_head;
 use serde_json::{Value, json};
@@ -12,11 +11,6 @@ use serde_json::{Value, json};
 use crate::outside::Outside;
 use crate::rooms_failed;
 use crate::state::{Lent, warm};
-
-/// How long the edge has to take a hint.
-const PUSH_TIMEOUT_MS: u64 = 2_000;
-/// The edge answers a hint with nothing.
-const PUSH_ANSWER_BYTES: usize = 64 * 1024;
 
 /// How long the node processor waits after an edit over HTTP, so that it takes a burst of them
 /// together: as after a turn.
@@ -71,30 +65,7 @@ pub fn push(rooms: &[(String, i64)]) {
     if rooms.is_empty() {
         return;
     }
-    let body = Bytes::from(heads_json(rooms).to_string());
-    guest::spawn(async move {
-        if let Err(cause) = send(body).await {
-            guest::log_error("push", &cause);
-        }
-    });
-}
-
-async fn send(body: Bytes) -> Result<(), String> {
-    let told = |problem: Problem| problem.detail;
-    let edge = guest::variable("edge_url").await.map_err(told)?;
-    let token = guest::service_token("edge").await.map_err(told)?;
-    let request = http::Request::builder()
-        .method(Method::POST)
-        .uri(format!("{}/internal/v1/push", edge.trim_end_matches('/')))
-        .header(header::AUTHORIZATION, format!("Bearer {token}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body)
-        .map_err(|error| error.to_string())?;
-    match guest::call(request, PUSH_ANSWER_BYTES, PUSH_TIMEOUT_MS).await {
-        Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) => Err(format!("the edge answered {}", answer.status())),
-        Err(error) => Err(error.to_string()),
-    }
+    guest::edge::push(&heads_json(rooms));
 }
 
 /// Tells tasks that there is something to send out.

@@ -8,6 +8,7 @@ pub mod api;
 mod caller;
 mod component;
 mod database;
+pub mod edge;
 mod incoming;
 mod issuer;
 mod outbound;

@@ -13,6 +13,8 @@ mod hostile;
 mod large;
 #[path = "processor.rs"]
 mod processor;
+#[path = "rights.rs"]
+mod rights;
 #[path = "rollback.rs"]
 mod rollback;
 #[path = "simulation.rs"]

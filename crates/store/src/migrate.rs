@@ -23,6 +23,10 @@ const MIGRATIONS: &[Migration] = &[
         "0004_assets",
         include_str!("../../../migrations/0004_assets.sql"),
     ),
+    (
+        "0005_access",
+        include_str!("../../../migrations/0005_access.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.
