@@ -176,12 +176,13 @@ fn rm8_an_edit_that_cannot_be_committed_leaves_nothing() {
     );
     let operations = [put("b", json!({"type": "note"}))];
     let (database, warm, clock) = (&world.database, &world.warm, &world.clock);
+    let bob = by("bob");
     let operated = rooms::operate(
         database,
         warm,
         clock,
         ROOM,
-        &by("bob"),
+        &bob,
         |document| edit::check(document, &operations),
         |document| edit::write(document, &operations),
     );
@@ -240,7 +241,7 @@ fn rm8_a_document_is_read_as_snapshot_and_as_updates() {
     behind
         .import(
             &alice
-                .export(ExportMode::updates_in_range([loro::IdSpan::new(
+                .export(ExportMode::updates_in_range(vec![loro::IdSpan::new(
                     alice.peer_id(),
                     0,
                     *halfway.get(&alice.peer_id()).unwrap(),
@@ -344,12 +345,13 @@ fn rm8_a_room_that_is_not_there_takes_nothing() {
     let update = common::edit(&LoroDoc::new(), "a", &[("x", 1.0.into())]);
     let imported = rooms::import(database, warm, clock, "none", "bob", vec![update]);
     assert_eq!(block_on(imported).unwrap(), Import::NoRoom);
+    let bob = by("bob");
     let operated = rooms::operate(
         database,
         warm,
         clock,
         "none",
-        &by("bob"),
+        &bob,
         |_| Ok::<_, ()>(()),
         |_| Ok(()),
     );
