@@ -142,7 +142,7 @@ impl Simulation {
                 let by_ms = if self.random.one_in(4) { LONG_MS } else { 7 };
                 self.clock.advance(by_ms);
             }
-            38 => match self.random.one_in(12) {
+            38 => match self.random.one_in(4) {
                 true => self.take_rights(),
                 false => self.exchange(),
             },
@@ -439,10 +439,12 @@ impl Simulation {
     /// An editor may only read from now on, or not even that. What it writes then is by a peer of its
     /// own, so that it can be told from what it wrote before.
     fn take_rights(&mut self) {
-        let at = self.random.below(self.clients.len());
-        if self.clients[at].role != Role::Leaver {
+        let leavers: Vec<usize> = (0..self.clients.len())
+            .filter(|at| self.clients[*at].role == Role::Leaver)
+            .collect();
+        let Some(at) = self.random.pick(&leavers) else {
             return;
-        }
+        };
         // The database is one line behind: whoever writes has the lock.
         if self.disk.is_locked() {
             return;
