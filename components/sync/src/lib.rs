@@ -3,8 +3,10 @@
 //! (a hint to the edge, a nudge to tasks) is tried once at the end; the tick is the net under it.
 
 mod after;
+mod events;
 mod handlers;
 mod outside;
+mod project;
 mod state;
 
 use guest::api::Api;
@@ -12,7 +14,7 @@ use guest::{Arrived, Response};
 use problem::{Problem, Slug};
 use rooms::RoomsError;
 
-use handlers::{document, health, poke, tick, turn, wake};
+use handlers::{document, follow, health, nodes, operations, poke, tick, turn, updates, wake};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -22,6 +24,10 @@ thread_local! {
         Service tick::{tick};
         Service health::{health};
         Bearer document::{document};
+        Bearer updates::{import_updates};
+        Bearer operations::{operate};
+        Bearer nodes::{get_node, put_node, patch_node, delete_node};
+        Bearer follow::{follow};
     ])));
 }
 

@@ -69,7 +69,7 @@ impl Entry {
         };
         (!text.is_empty()).then_some(text)
     }
-    fn flag(&self, key: &str) -> bool {
+    pub(crate) fn flag(&self, key: &str) -> bool {
         matches!(
             self.get(key),
             Some(ValueOrContainer::Value(LoroValue::Bool(true)))

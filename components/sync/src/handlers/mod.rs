@@ -1,8 +1,12 @@
 //! One handler per file.
 
 pub mod document;
+pub mod follow;
 pub mod health;
+pub mod nodes;
+pub mod operations;
 pub mod poke;
 pub mod tick;
 pub mod turn;
+pub mod updates;
 pub mod wake;
