@@ -3,6 +3,7 @@
 //! (a hint to the edge, a nudge to tasks) is tried once at the end; the tick is the net under it.
 
 mod after;
+mod encoding;
 mod handlers;
 mod outside;
 mod state;
@@ -12,7 +13,8 @@ use guest::{Arrived, Response};
 use problem::{Problem, Slug};
 use rooms::RoomsError;
 
-use handlers::{document, health, poke, tick, turn, wake};
+use handlers::versions::{catalogue, create, look, restore};
+use handlers::{document, health, history, poke, tick, turn, wake};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -22,6 +24,11 @@ thread_local! {
         Service tick::{tick};
         Service health::{health};
         Bearer document::{document};
+        Bearer create::{create};
+        Bearer catalogue::{list, get, rename, delete};
+        Bearer look::{document, diff};
+        Bearer restore::{restore};
+        Bearer history::{list};
     ])));
 }
 

@@ -12,6 +12,7 @@ pub mod compact;
 pub mod edit;
 pub mod environment;
 pub mod error;
+pub mod history;
 pub mod load;
 pub mod process;
 pub mod room;

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use loro::{EncodedBlobMode, ExportMode, LoroDoc, VersionVector};
+use loro::{EncodedBlobMode, ExportMode, Frontiers, LoroDoc, VersionVector};
 use protocol::limits;
 use store::rooms::Entry;
 
@@ -233,10 +233,22 @@ impl Room {
     where
         RoomsError: From<E>,
     {
+        self.edit_as(canvas::write::COMMIT_MESSAGE, write)
+    }
+
+    /// The same with another commit message.
+    pub fn edit_as<E>(
+        &mut self,
+        message: &str,
+        write: impl FnOnce(&LoroDoc) -> Result<(), E>,
+    ) -> Result<Option<Vec<u8>>, RoomsError>
+    where
+        RoomsError: From<E>,
+    {
         self.check_out()?;
         let before = self.document.oplog_vv();
         write(&self.document)?;
-        canvas::write::commit(&self.document);
+        canvas::write::commit_as(&self.document, message);
         let update = if self.document.oplog_vv() == before {
             None
         } else {
@@ -252,6 +264,11 @@ impl Room {
         self.document.checkout(&self.document.oplog_frontiers())?;
         self.document.checkout_to_latest();
         Ok(())
+    }
+
+    /// Where the document's history ends.
+    pub fn frontiers(&self) -> Frontiers {
+        self.document.oplog_frontiers()
     }
 
     /// Bytes of the log and snapshot that the room was made of.

@@ -3,6 +3,8 @@
 
 #[path = "forged.rs"]
 mod forged;
+#[path = "history.rs"]
+mod history;
 #[path = "hostile.rs"]
 mod hostile;
 #[path = "large.rs"]

@@ -23,6 +23,10 @@ const MIGRATIONS: &[Migration] = &[
         "0004_assets",
         include_str!("../../../migrations/0004_assets.sql"),
     ),
+    (
+        "0006_history",
+        include_str!("../../../migrations/0006_history.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.

@@ -15,8 +15,12 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::entrance::COMPONENTS;
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("projects", "Projects: each has a canvas, tasks and assets"),
+    (
+        "history",
+        "What a project's document was, who changed it, and going back",
+    ),
     ("tasks", "Work that is given to providers"),
     (
         "assets",

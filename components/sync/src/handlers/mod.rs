@@ -2,7 +2,9 @@
 
 pub mod document;
 pub mod health;
+pub mod history;
 pub mod poke;
 pub mod tick;
 pub mod turn;
+pub mod versions;
 pub mod wake;
