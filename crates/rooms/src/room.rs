@@ -6,7 +6,7 @@ mod export;
 
 use std::collections::{HashMap, HashSet};
 
-use loro::{EncodedBlobMode, ExportMode, LoroDoc, PeerID, VersionVector};
+use loro::{EncodedBlobMode, ExportMode, Frontiers, LoroDoc, PeerID, VersionVector};
 use protocol::limits;
 use store::rooms::Entry;
 
@@ -243,6 +243,11 @@ impl Room {
         self.document.checkout(&self.document.oplog_frontiers())?;
         self.document.checkout_to_latest();
         Ok(())
+    }
+
+    /// Where the document's history ends.
+    pub fn frontiers(&self) -> Frontiers {
+        self.document.oplog_frontiers()
     }
 
     /// Bytes of the log and snapshot that the room was made of.
