@@ -6,6 +6,7 @@ mod conventions;
 mod crash;
 mod entrance;
 mod film;
+mod history;
 mod issuer;
 mod media;
 mod members;
