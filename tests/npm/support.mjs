@@ -6,8 +6,8 @@ import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LoroDoc } from "loro-crdt";
-import { LoroAdaptor } from "loro-adaptors/loro";
+import { EphemeralStore, LoroDoc } from "loro-crdt";
+import { LoroAdaptor, LoroEphemeralAdaptor } from "loro-adaptors/loro";
 import { LoroWebsocketClient } from "loro-websocket";
 import { WebSocket } from "ws";
 
@@ -167,6 +167,17 @@ export class Member {
       onStatusChange: (status) => this.statuses.push(status),
     });
     await this.room.waitForReachingServerVersion();
+    return this;
+  }
+
+  /** Joins the room's presence, too. */
+  async enter(stack, project, role = "editor") {
+    this.presence = new EphemeralStore(30_000);
+    this.presenceRoom = await this.client.join({
+      roomId: project,
+      crdtAdaptor: new LoroEphemeralAdaptor(this.presence),
+      auth: () => new TextEncoder().encode(stack.token(role, role)),
+    });
     return this;
   }
 

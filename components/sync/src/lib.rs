@@ -3,8 +3,11 @@
 //! (a hint to the edge, a nudge to tasks) is tried once at the end; the tick is the net under it.
 
 mod after;
+mod encoding;
+mod events;
 mod handlers;
 mod outside;
+mod project;
 mod state;
 
 use guest::api::Api;
@@ -12,7 +15,10 @@ use guest::{Arrived, Response};
 use problem::{Problem, Slug};
 use rooms::RoomsError;
 
-use handlers::{document, health, poke, tick, turn, wake};
+use handlers::versions::{catalogue, create, look, restore};
+use handlers::{
+    document, follow, health, history, nodes, operations, poke, tick, turn, updates, wake,
+};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -22,6 +28,15 @@ thread_local! {
         Service tick::{tick};
         Service health::{health};
         Bearer document::{document};
+        Bearer updates::{import_updates};
+        Bearer operations::{operate};
+        Bearer nodes::{get_node, put_node, patch_node, delete_node};
+        Bearer follow::{follow};
+        Bearer create::{create};
+        Bearer catalogue::{list, get, rename, delete};
+        Bearer look::{document, diff};
+        Bearer restore::{restore};
+        Bearer history::{list};
     ])));
 }
 

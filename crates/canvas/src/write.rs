@@ -70,6 +70,11 @@ fn set(map: &LoroMap, fields: &[(&str, LoroValue)]) -> Result<(), LoroError> {
 
 /// Commits what was written under the server's name.
 pub fn commit(document: &LoroDoc) {
-    document.set_next_commit_message(COMMIT_MESSAGE);
+    commit_as(document, COMMIT_MESSAGE);
+}
+
+/// Commits what was written, with a message that says who wrote it.
+pub fn commit_as(document: &LoroDoc, message: &str) {
+    document.set_next_commit_message(message);
     document.commit();
 }

@@ -3,6 +3,8 @@
 //! A command is a module with its arguments and a `run`; it ends with an [`Outcome`], which becomes
 //! one sentence, a remedy and an exit code here.
 
+#[cfg(unix)]
+mod bench_command;
 mod completions;
 mod credentials;
 mod database_file;
@@ -85,6 +87,8 @@ enum Command {
     Token(token::TokenArgs),
     User(user::UserArgs),
     Doctor(doctor::DoctorArgs),
+    #[cfg(unix)]
+    Bench(bench_command::BenchArgs),
     Completions(completions::CompletionsArgs),
     #[cfg(feature = "stack")]
     Edge(edge_command::EdgeArgs),
@@ -114,6 +118,8 @@ fn run(command: Command) -> Outcome {
         Command::Token(args) => token::run(args),
         Command::User(args) => block_on("error", user::run(args)),
         Command::Doctor(args) => block_on("error", doctor::run(args)),
+        #[cfg(unix)]
+        Command::Bench(args) => bench_command::run(args),
         Command::Completions(args) => completions::run(args),
         #[cfg(feature = "stack")]
         Command::Edge(args) => block_on("info", edge_command::run(args)),

@@ -167,7 +167,9 @@ pub(crate) async fn answer(
         };
         let request = http::Request::from_parts(parts, body);
         match route(&path) {
-            Route::Sync(project) => handshake::upgrade(request, project, &request_id, &visit),
+            Route::Sync(project) => {
+                handshake::upgrade(request, project, &authority, &request_id, &visit)
+            }
             _ if headers::is_tunnel(&method) => {
                 proxy::problem(Slug::MethodNotAllowed, "this is not a tunnel", &request_id)
             }

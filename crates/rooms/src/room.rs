@@ -1,13 +1,17 @@
 //! A warm document: kept detached, so that importing an update costs microseconds, and checked out
 //! only where its state is wanted.
 
-use std::collections::HashSet;
+mod edit;
+mod export;
 
-use loro::{EncodedBlobMode, ExportMode, LoroDoc, VersionVector};
+use std::collections::{HashMap, HashSet};
+
+use loro::{EncodedBlobMode, ExportMode, Frontiers, LoroDoc, PeerID, VersionVector};
 use protocol::limits;
 use store::rooms::Entry;
 
 use crate::RoomsError;
+use crate::author::Author;
 
 /// Pending updates (whose dependencies are missing) that a room keeps: a full first upload whose
 /// pieces arrive in the wrong order.
@@ -37,6 +41,9 @@ pub struct Room {
     pending_bytes: usize,
     /// A full snapshot for joins, and what it holds.
     snapshot: Option<(VersionVector, Vec<u8>)>,
+    /// Under which peer each author edits here, but for the server's own. Nobody else uses these
+    /// peers: whatever a room wrote and could not commit goes away with it.
+    peers: HashMap<String, PeerID>,
     is_tainted: bool,
 }
 
@@ -90,6 +97,7 @@ impl Room {
             pending: HashSet::new(),
             pending_bytes: 0,
             snapshot: snapshot.map(|snapshot| (version, snapshot)),
+            peers: HashMap::new(),
             is_tainted: false,
         };
         for entry in log {
@@ -158,13 +166,7 @@ impl Room {
     /// hold it, too, when the missing base arrives.
     pub fn answer_join(&mut self, version: &VersionVector) -> Result<Backfill, RoomsError> {
         let own = self.document.oplog_vv();
-        let known: VersionVector = own
-            .iter()
-            .filter_map(|(peer, end)| {
-                let known = version.get(peer).copied().unwrap_or(0).min(*end);
-                (known > 0).then_some((*peer, known))
-            })
-            .collect();
+        let known = self.known_of(version);
         let mut updates = Vec::new();
         if known != own {
             if version.is_empty() && self.bytes > SNAPSHOT_JOIN_BYTES {
@@ -233,18 +235,7 @@ impl Room {
     where
         RoomsError: From<E>,
     {
-        self.check_out()?;
-        let before = self.document.oplog_vv();
-        write(&self.document)?;
-        canvas::write::commit(&self.document);
-        let update = if self.document.oplog_vv() == before {
-            None
-        } else {
-            Some(self.document.export(ExportMode::updates(&before))?)
-        };
-        self.document.detach();
-        self.bytes += update.as_ref().map_or(0, Vec::len);
-        Ok(update)
+        self.edit_by(&Author::Server, write)
     }
 
     fn check_out(&mut self) -> Result<(), RoomsError> {
@@ -252,6 +243,11 @@ impl Room {
         self.document.checkout(&self.document.oplog_frontiers())?;
         self.document.checkout_to_latest();
         Ok(())
+    }
+
+    /// Where the document's history ends.
+    pub fn frontiers(&self) -> Frontiers {
+        self.document.oplog_frontiers()
     }
 
     /// Bytes of the log and snapshot that the room was made of.

@@ -1,8 +1,14 @@
 //! The tests of rooms once more, over the stand-in with libSQL's limits (see `common`).
 #![allow(clippy::duplicate_mod, reason = "each file brings the same `common`")]
 
+#[path = "document.rs"]
+mod document;
+#[path = "follow.rs"]
+mod follow;
 #[path = "forged.rs"]
 mod forged;
+#[path = "history.rs"]
+mod history;
 #[path = "hostile.rs"]
 mod hostile;
 #[path = "large.rs"]

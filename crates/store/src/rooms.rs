@@ -6,7 +6,7 @@ mod work;
 
 use serde::Serialize;
 
-pub use entries::{Entry, NewEntry, log};
+pub use entries::{Author, Entry, NewEntry, authors, log};
 pub use snapshots::{snapshot, store_snapshot};
 pub use work::{LiveTask, NewTask, cancel_tasks, insert_tasks, live_tasks};
 

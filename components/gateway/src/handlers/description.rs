@@ -15,8 +15,16 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::entrance::COMPONENTS;
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 12] = [
     ("projects", "Projects: each has a canvas, tasks and assets"),
+    (
+        "documents",
+        "What is on a project's canvas: read, edited and followed without its room",
+    ),
+    (
+        "history",
+        "What a project's document was, who changed it, and going back",
+    ),
     ("tasks", "Work that is given to providers"),
     (
         "assets",

@@ -1,0 +1,44 @@
+//! What the document holds, for those who ask by version.
+
+use loro::{ExportMode, VersionVector};
+
+use super::Room;
+use crate::RoomsError;
+
+impl Room {
+    /// What the document holds.
+    pub fn version(&self) -> VersionVector {
+        self.document.oplog_vv()
+    }
+
+    /// What somebody at `version` lacks, as one update. What waits for its dependencies is not in
+    /// it: it comes when it is part of the document.
+    pub fn updates_since(&self, version: &VersionVector) -> Result<Vec<u8>, RoomsError> {
+        let known = self.known_of(version);
+        Ok(self.document.export(ExportMode::updates(&known))?)
+    }
+
+    /// A full snapshot, the kept one when nothing was added to it.
+    pub fn snapshot(&mut self) -> Result<Vec<u8>, RoomsError> {
+        match &self.snapshot {
+            Some((version, kept)) if *version == self.document.oplog_vv() => Ok(kept.clone()),
+            Some(_) | None => self.export_snapshot(),
+        }
+    }
+
+    /// True for an update that waits for its dependencies, at least in part.
+    pub fn is_pending(&self, update: &[u8]) -> bool {
+        self.pending.contains(update)
+    }
+
+    /// The part of `version` that this document has, too.
+    pub(super) fn known_of(&self, version: &VersionVector) -> VersionVector {
+        let own = self.document.oplog_vv();
+        own.iter()
+            .filter_map(|(peer, end)| {
+                let known = version.get(peer).copied().unwrap_or(0).min(*end);
+                (known > 0).then_some((*peer, known))
+            })
+            .collect()
+    }
+}
