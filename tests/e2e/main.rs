@@ -5,6 +5,7 @@ mod assets;
 mod conventions;
 mod crash;
 mod entrance;
+mod examples;
 mod film;
 mod history;
 mod issuer;
