@@ -7,6 +7,7 @@ mod crash;
 mod document;
 mod entrance;
 mod events;
+mod examples;
 mod film;
 mod history;
 mod issuer;
