@@ -84,6 +84,7 @@ impl Things {
             _ => "nobody",
         };
         let path = path.replace("{id}", id).replace("{sub}", "nobody");
+        let path = path.replace("{version}", "none");
         let path = path.replace("{node}", "n");
         if operation.id == "followDocument" {
             return format!("{path}?seconds=0");
@@ -115,6 +116,7 @@ impl Things {
             "changeUser" => json!({"role": "viewer"}),
             "changePassword" => json!({"old": "long enough 1", "new": "long enough 2"}),
             "revokeTokens" => json!({"sub": "nobody-at-all"}),
+            "createVersion" | "renameVersion" => json!({"name": "n"}),
             "linkAsset" => json!({"ttl_s": 60}),
             "presignAsset" => {
                 json!({"project": project, "size": 1, "sha256": ASSET, "media_type": "image/png"})

@@ -3,6 +3,7 @@
 //! (a hint to the edge, a nudge to tasks) is tried once at the end; the tick is the net under it.
 
 mod after;
+mod encoding;
 mod events;
 mod handlers;
 mod outside;
@@ -14,7 +15,10 @@ use guest::{Arrived, Response};
 use problem::{Problem, Slug};
 use rooms::RoomsError;
 
-use handlers::{document, follow, health, nodes, operations, poke, tick, turn, updates, wake};
+use handlers::versions::{catalogue, create, look, restore};
+use handlers::{
+    document, follow, health, history, nodes, operations, poke, tick, turn, updates, wake,
+};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -28,6 +32,11 @@ thread_local! {
         Bearer operations::{operate};
         Bearer nodes::{get_node, put_node, patch_node, delete_node};
         Bearer follow::{follow};
+        Bearer create::{create};
+        Bearer catalogue::{list, get, rename, delete};
+        Bearer look::{document, diff};
+        Bearer restore::{restore};
+        Bearer history::{list};
     ])));
 }
 

@@ -12,6 +12,7 @@ pub mod inputs;
 pub mod json;
 pub mod kinds;
 pub mod plan;
+pub mod restore;
 pub mod value;
 pub mod view;
 pub mod write;

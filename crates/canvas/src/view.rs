@@ -1,6 +1,6 @@
 //! Reading nodes and edges. Each is a Loro map, or a plain map value from a client that wrote one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use loro::{Container, LoroDoc, LoroMap, LoroMapValue, LoroValue, ValueOrContainer};
 use serde_json::{Map, Value};
@@ -60,6 +60,12 @@ impl Entry {
             Self::Value(map) => map.get(key).cloned().map(ValueOrContainer::Value),
         }
     }
+    pub(crate) fn keys(&self) -> BTreeSet<String> {
+        match self {
+            Self::Map(map) => map.keys().map(|key| key.to_string()).collect(),
+            Self::Value(map) => map.keys().cloned().collect(),
+        }
+    }
     /// A string that says something: absent, null, empty and other types are `None`.
     pub(crate) fn string(&self, key: &str) -> Option<String> {
         let text = match self.get(key)? {
@@ -82,7 +88,7 @@ impl Entry {
             ValueOrContainer::Value(_) | ValueOrContainer::Container(_) => None,
         }
     }
-    fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.string("status")
             .and_then(|word| Status::parse(&word))
             .unwrap_or(Status::Idle)

@@ -52,6 +52,11 @@ impl Page {
         let next = last.map(|row| encode(&place(row)));
         (rows, next)
     }
+
+    /// A place as callers get it.
+    pub fn cursor(place: &Cursor) -> String {
+        encode(place)
+    }
 }
 
 fn encode((at_ms, id): &Cursor) -> String {

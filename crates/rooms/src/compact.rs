@@ -5,6 +5,7 @@ use store::rooms as log;
 use store::{Database, or_rollback};
 
 use crate::edit::lock;
+use crate::history;
 use crate::warm::Warm;
 use crate::{Environment, RoomsError};
 
@@ -42,6 +43,8 @@ async fn write_snapshot(
     let seq = locked.head.head_seq;
     let snapshot = locked.open.room.export_snapshot()?;
     let pending = locked.open.room.pending_updates()?;
+    // Whose the entries were must be known when they are gone.
+    history::fold(&locked.transaction, room, seq).await?;
     let is_first = log::store_snapshot(
         &locked.transaction,
         room,

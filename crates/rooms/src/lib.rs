@@ -14,6 +14,7 @@ pub mod edit;
 pub mod environment;
 pub mod error;
 pub mod follow;
+pub mod history;
 pub mod import;
 pub mod load;
 pub mod operate;

@@ -4,6 +4,7 @@ use store::Database;
 use store::rooms as log;
 
 use crate::compact::{LOG_BYTES, compact};
+use crate::history;
 use crate::process::{Note, process};
 use crate::warm::Warm;
 use crate::{Environment, RoomsError};
@@ -26,6 +27,8 @@ pub struct Ticked {
     pub processed: usize,
     pub tasks: usize,
     pub compacted: usize,
+    /// Automatic versions that were made.
+    pub versions: usize,
     /// Rooms that could not be handled, and why. The others were.
     pub failed: Vec<(String, RoomsError)>,
 }
@@ -50,6 +53,7 @@ pub async fn tick(
             Err(error) => ticked.failed.push((room, error)),
         }
     }
+    history::make_due(database, warm, environment, &mut ticked).await?;
     for room in log::to_compact(database, LOG_BYTES, COMPACTIONS).await? {
         match compact(database, warm, environment, &room).await {
             Ok(_) => ticked.compacted += 1,

@@ -7,6 +7,8 @@ mod document;
 mod follow;
 #[path = "forged.rs"]
 mod forged;
+#[path = "history.rs"]
+mod history;
 #[path = "hostile.rs"]
 mod hostile;
 #[path = "large.rs"]

@@ -3,7 +3,7 @@
 //! the wrong order and twice, or hold garbage; some may not write and try. Every statement is a
 //! step: between any two of them others run, a process dies with its open transactions, an answer
 //! is lost after its commit and the same turn is played again beside the first. Logs are compacted,
-//! rooms leave memory, sessions expire, edges die.
+//! rooms leave memory, sessions expire and are taken away, edges die.
 //!
 //! In the end everybody who was let in has the same document as a fresh joiner, it holds every
 //! acked update and nothing of those who may not write.
@@ -42,6 +42,11 @@ const SEEDS: u64 = 200;
 
 pub fn room_name(room: usize) -> String {
     format!("p{}", room + 1)
+}
+
+/// Everybody has a token of their own.
+pub fn token(client: usize) -> Vec<u8> {
+    format!("token of {client}").into_bytes()
 }
 
 fn number(name: &str) -> Option<u64> {

@@ -15,6 +15,7 @@ pub mod effects;
 pub mod entry_links;
 #[cfg(feature = "native")]
 pub mod faulty;
+pub mod history;
 pub mod idempotency;
 pub mod invitations;
 pub mod members;
@@ -34,6 +35,7 @@ pub mod tenants;
 pub mod ticks;
 pub mod uploads;
 pub mod value;
+pub mod versions;
 pub mod wal;
 
 /// A place in a list that is sorted by time and id.

@@ -27,6 +27,10 @@ const MIGRATIONS: &[Migration] = &[
         "0005_access",
         include_str!("../../../migrations/0005_access.sql"),
     ),
+    (
+        "0006_history",
+        include_str!("../../../migrations/0006_history.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.

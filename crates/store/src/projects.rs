@@ -119,6 +119,8 @@ async fn delete_all(database: &impl Database, id: &str) -> Result<bool, StoreErr
         sql!("projects/delete_updates"),
         sql!("projects/delete_update_parts"),
         sql!("projects/delete_snapshots"),
+        sql!("projects/delete_versions"),
+        sql!("projects/delete_spans"),
         sql!("projects/delete_assets"),
         sql!("projects/delete_members"),
         sql!("projects/delete_invitations"),

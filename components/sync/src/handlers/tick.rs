@@ -27,6 +27,7 @@ pub async fn tick(_: Call) -> Answer {
         "processed": ticked.processed,
         "tasks": ticked.tasks,
         "compacted": ticked.compacted,
+        "versions": ticked.versions,
         "failed": ticked.failed.len(),
     });
     Ok(guest::json(StatusCode::OK, &body))

@@ -25,15 +25,13 @@ pub enum Role {
     Intruder,
     /// May do nothing, and tries.
     Stranger,
+    /// An editor who becomes an intruder or a stranger.
+    Leaver,
 }
 
 impl Role {
-    pub fn token(self) -> &'static [u8] {
-        match self {
-            Self::Editor => b"editor",
-            Self::Viewer | Self::Intruder => b"viewer",
-            Self::Stranger => b"stranger",
-        }
+    pub fn may_write(self) -> bool {
+        matches!(self, Self::Editor | Self::Leaver)
     }
     /// Whether its document must be like everybody's in the end.
     pub fn is_honest(self) -> bool {
@@ -57,6 +55,10 @@ pub enum Down {
         backfill: Vec<Vec<u8>>,
     },
     Refused,
+    RoomError {
+        /// False when it only has to join again.
+        is_out: bool,
+    },
     Updates(Vec<Vec<u8>>),
     Ack {
         batch: u64,
@@ -69,7 +71,7 @@ pub struct Connection {
     pub client: usize,
     pub edge: usize,
     pub room: usize,
-    pub auth: &'static [u8],
+    pub auth: Vec<u8>,
     pub up: VecDeque<Up>,
     pub down: VecDeque<Down>,
 }
@@ -135,12 +137,13 @@ impl Client {
         for _ in 0..1 + random.below(3) {
             updates.push(self.edit_once(random));
         }
-        let may_send = self.is_joined || matches!(self.role, Role::Intruder | Role::Stranger);
+        let may_send = self.is_joined || !self.role.may_write();
         if !may_send {
             return Vec::new();
         }
-        // An update may come before its base, and twice.
-        if random.one_in(3) {
+        // An update may come before its base, and twice. The base of somebody who is put out would
+        // never come.
+        if self.role == Role::Editor && random.one_in(3) {
             updates.reverse();
         }
         if random.one_in(6) {
@@ -221,7 +224,7 @@ impl Client {
                 self.is_joined = true;
                 let theirs = VersionVector::decode(&version).unwrap();
                 let lacks = !theirs.includes_vv(&self.document.oplog_vv());
-                if !lacks || self.role != Role::Editor {
+                if !lacks || !self.role.may_write() {
                     return Vec::new();
                 }
                 let update = match theirs.is_empty() {
@@ -232,7 +235,14 @@ impl Client {
             }
             Down::Refused => {
                 assert_eq!(self.role, Role::Stranger);
+                self.left();
                 Vec::new()
+            }
+            Down::RoomError { is_out } => {
+                if is_out {
+                    self.left();
+                }
+                vec![self.join()]
             }
             Down::Updates(updates) => {
                 self.import(&updates);
@@ -243,7 +253,6 @@ impl Client {
     }
 
     fn import(&self, updates: &[Vec<u8>]) {
-        assert_ne!(self.role, Role::Stranger, "a stranger hears of the room");
         for update in updates {
             self.document.import(update).unwrap();
         }
@@ -255,16 +264,12 @@ impl Client {
             return Vec::new();
         }
         let end = self.batches.remove(&batch).unwrap_or_default();
-        match (self.role, status) {
-            (Role::Editor, 0) => self.acked.merge(&end),
-            // The session has expired: another token, and all that the room lacks.
-            (Role::Editor, 3) => {
-                if std::mem::take(&mut self.is_joined) {
-                    return vec![self.join()];
-                }
-            }
-            (Role::Intruder | Role::Stranger, 3) => {}
-            (role, status) => panic!("{role:?} is acked {status}"),
+        match status {
+            // Somebody who was put out may hear late of what was acked before.
+            0 => self.acked.merge(&end),
+            // The session has expired: a RoomError says so, and the rejoin brings what the room lacks.
+            3 => self.left(),
+            _ => panic!("{:?} is acked {status}", self.role),
         }
         Vec::new()
     }

@@ -94,6 +94,11 @@ impl Disk {
         }
     }
 
+    /// Whether somebody is between BEGIN and COMMIT.
+    pub fn is_locked(&self) -> bool {
+        self.lock.get().is_some()
+    }
+
     /// Runs a statement of the test itself, between the steps.
     pub fn sql(&self, statement: &str, parameters: &[Value]) -> Rows {
         let line = self.line(None);

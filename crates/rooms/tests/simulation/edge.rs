@@ -3,12 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::turn::{Input, Output, RoomTurn, TurnRequest, TurnResponse};
+use protocol::turn::{Channel, Input, Output, RoomTurn, TurnRequest, TurnResponse};
 use protocol::{BatchId, ConnectionId};
 
 use super::client::{Connection, Down, Up};
 use super::random::Random;
 use super::{ROOMS, room_name};
+
+/// The code of a RoomError that asks to join again. The others put out.
+const REJOIN: u8 = 1;
+
+/// The circumstances of a turn.
+pub struct Now {
+    pub ms: u64,
+    /// Everything that waits goes, and every room is polled.
+    pub is_all: bool,
+}
 
 pub type Connections = BTreeMap<u64, Connection>;
 
@@ -21,8 +31,16 @@ pub struct Edge {
 #[derive(Default)]
 struct Room {
     seen: u64,
-    /// Sessions of members, those whose connection has ended included.
-    members: BTreeMap<u64, Vec<u8>>,
+    /// What the last answer said of the rights in this room.
+    access: u64,
+    /// Those whose connection has ended included.
+    members: BTreeMap<u64, Member>,
+}
+
+struct Member {
+    session: Vec<u8>,
+    access: u64,
+    until_ms: u64,
 }
 
 /// A turn that waits for its answer.
@@ -41,29 +59,31 @@ impl Edge {
         own: usize,
         connections: &mut Connections,
         random: &mut Random,
-        is_all: bool,
+        now: &Now,
     ) -> Option<TurnRequest> {
         let mut rooms = Vec::new();
         let mut leaving = BTreeSet::new();
         for at in 0..ROOMS {
             let room = &self.rooms[at];
             let mut queues: Vec<Vec<Input>> = Vec::new();
-            for (id, session) in &room.members {
+            for (id, member) in &room.members {
                 if !connections.contains_key(id) {
                     leaving.insert(*id);
-                    queues.push(vec![leave(*id, session)]);
+                    queues.push(vec![leave(*id, &member.session)]);
+                } else if member.access != room.access || member.until_ms <= now.ms {
+                    queues.push(vec![check(*id, &member.session)]);
                 }
             }
             let here = connections.iter_mut();
             for (id, connection) in here.filter(|(_, one)| one.edge == own && one.room == at) {
-                let take = match is_all {
+                let take = match now.is_all {
                     true => connection.up.len(),
                     false => random.below(connection.up.len() + 1),
                 };
                 queues.push(take_inputs(room, *id, connection, take, &mut leaving));
             }
             let inputs = shuffle(queues, random);
-            let polls = !room.members.is_empty() && (is_all || random.one_in(3));
+            let polls = !room.members.is_empty() && (now.is_all || random.one_in(3));
             if !inputs.is_empty() || polls {
                 rooms.push(RoomTurn {
                     room: room_name(at),
@@ -93,21 +113,46 @@ impl Edge {
         for answer in response.rooms {
             let at = (0..ROOMS).find(|at| room_name(*at) == answer.room).unwrap();
             let room = &mut self.rooms[at];
+            room.access = answer.access;
             for output in answer.outputs {
                 let told = match output {
                     Output::Joined {
                         connection,
                         version,
                         session,
+                        until_ms,
                         backfill,
                         ..
                     } => {
-                        room.members.insert(connection.0, session);
+                        let access = answer.access;
+                        let member = Member {
+                            session,
+                            access,
+                            until_ms,
+                        };
+                        room.members.insert(connection.0, member);
                         Some((connection.0, Down::Joined { version, backfill }))
                     }
                     Output::JoinError { connection, .. } => {
                         room.members.remove(&connection.0);
                         Some((connection.0, Down::Refused))
+                    }
+                    Output::Session {
+                        connection,
+                        session,
+                        until_ms,
+                        ..
+                    } => {
+                        let access = answer.access;
+                        let member = Member {
+                            session,
+                            access,
+                            until_ms,
+                        };
+                        if let Some(known) = room.members.get_mut(&connection.0) {
+                            *known = member;
+                        }
+                        None
                     }
                     Output::Ack {
                         connection,
@@ -130,7 +175,15 @@ impl Edge {
                         closed.push(connection.0);
                         None
                     }
-                    Output::RoomError { message, .. } => panic!("{message}"),
+                    Output::RoomError {
+                        connection, code, ..
+                    } => {
+                        let is_out = code != REJOIN;
+                        if is_out {
+                            room.members.remove(&connection.0);
+                        }
+                        Some((connection.0, Down::RoomError { is_out }))
+                    }
                 };
                 if let Some((id, down)) = told
                     && let Some(connection) = connections.get_mut(&id)
@@ -166,6 +219,24 @@ impl Edge {
         let room = &self.rooms[room];
         room.members.is_empty() || room.seen == head
     }
+
+    /// Nobody's session has to be looked at.
+    pub fn is_checked(&self, room: usize, now_ms: u64) -> bool {
+        let room = &self.rooms[room];
+        let is_due = |member: &Member| member.access != room.access || member.until_ms <= now_ms;
+        !room.members.values().any(is_due)
+    }
+
+    pub fn is_member(&self, room: usize, connection: u64) -> bool {
+        self.rooms[room].members.contains_key(&connection)
+    }
+}
+
+fn check(connection: u64, session: &[u8]) -> Input {
+    Input::Check {
+        connection: ConnectionId(connection),
+        session: session.to_vec(),
+    }
 }
 
 fn leave(connection: u64, session: &[u8]) -> Input {
@@ -189,24 +260,25 @@ fn take_inputs(
         let Some(up) = from.up.pop_front() else { break };
         match (up, room.members.get(&id)) {
             (Up::Join { version }, _) => {
-                let auth = from.auth.to_vec();
+                let auth = from.auth.clone();
                 inputs.push(Input::Join {
                     connection,
+                    channel: Channel::Document,
                     auth,
                     version,
                 });
                 break;
             }
-            (Up::Update { batch, updates }, Some(session)) => inputs.push(Input::Update {
+            (Up::Update { batch, updates }, Some(member)) => inputs.push(Input::Update {
                 connection,
                 batch: BatchId(batch.to_le_bytes()),
-                session: session.clone(),
+                session: member.session.clone(),
                 updates,
             }),
             (Up::Update { batch, .. }, None) => from.down.push_back(Down::Ack { batch, status: 3 }),
-            (Up::Leave, Some(session)) => {
+            (Up::Leave, Some(member)) => {
                 leaving.insert(id);
-                inputs.push(leave(id, session));
+                inputs.push(leave(id, &member.session));
                 break;
             }
             (Up::Leave, None) => {}

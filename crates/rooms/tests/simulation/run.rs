@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use loro::VersionVector;
+use protocol::frame::Permission;
 use protocol::turn::{TurnRequest, TurnResponse};
 use rooms::Note;
 use store::faulty::Fault;
@@ -11,10 +12,10 @@ use store::faulty::Fault;
 use super::client::{Client, Connection, Role, Up, document};
 use super::common::{edit, since};
 use super::disk::Disk;
-use super::edge::{Connections, Edge};
+use super::edge::{Connections, Edge, Now};
 use super::process::{Activity, Clock, EndedTask, Outcome, Process};
 use super::random::Random;
-use super::{ROOMS, room_name};
+use super::{ROOMS, room_name, token};
 
 const EDGES: usize = 2;
 const PROCESSES: usize = 2;
@@ -29,14 +30,18 @@ const SMALL_BUDGET: usize = 30 * 1024;
 const LONG_MS: i64 = 70_000;
 
 /// Who is in each room.
-const ROLES: [Role; 6] = [
+const ROLES: [Role; 7] = [
     Role::Editor,
     Role::Editor,
     Role::Editor,
     Role::Viewer,
     Role::Intruder,
     Role::Stranger,
+    Role::Leaver,
 ];
+
+/// Of the one who joins at the end.
+pub const FRESH: &str = "fresh";
 
 pub struct Simulation {
     pub random: Random,
@@ -81,11 +86,20 @@ impl Simulation {
             for role in ROLES {
                 let peer = clients.len() as u64 + 1;
                 clients.push(Client::new(room, role, peer));
-                if role != Role::Editor {
+                if !role.may_write() {
                     forbidden.push(peer);
                 }
+                let permission = match role {
+                    Role::Editor | Role::Leaver => Permission::Write,
+                    Role::Viewer | Role::Intruder => Permission::Read,
+                    Role::Stranger => continue,
+                };
+                let mut rights = clock.rights.borrow_mut();
+                rights.insert(token(clients.len() - 1), permission);
             }
         }
+        let fresh = (FRESH.into(), Permission::Read);
+        clock.rights.borrow_mut().extend([fresh]);
         let budget = [0, SMALL_BUDGET, rooms::warm::BUDGET_BYTES][random.below(3)];
         let process = || Process::new(&disk, &clock, budget);
         Self {
@@ -128,7 +142,10 @@ impl Simulation {
                 let by_ms = if self.random.one_in(4) { LONG_MS } else { 7 };
                 self.clock.advance(by_ms);
             }
-            38 => self.exchange(),
+            38 => match self.random.one_in(4) {
+                true => self.take_rights(),
+                false => self.exchange(),
+            },
             _ => self.misbehave(),
         }
     }
@@ -168,7 +185,7 @@ impl Simulation {
             client: at,
             edge,
             room: client.room,
-            auth: client.role.token(),
+            auth: token(at),
             up: [client.join()].into(),
             down: [].into(),
         };
@@ -230,7 +247,9 @@ impl Simulation {
         }
         let is_all = !self.is_rough || self.random.one_in(3);
         let (edges, connections) = (&mut self.edges, &mut self.connections);
-        let request = edges[edge].gather(edge, connections, &mut self.random, is_all);
+        let ms = self.clock.now_ms.get().unsigned_abs();
+        let now = Now { ms, is_all };
+        let request = edges[edge].gather(edge, connections, &mut self.random, &now);
         if let Some(request) = request {
             self.call(edge, &request);
         }
@@ -415,6 +434,43 @@ impl Simulation {
         if let Some(id) = self.clients[one].connection {
             self.cut(id);
         }
+    }
+
+    /// An editor may only read from now on, or not even that. What it writes then is by a peer of its
+    /// own, so that it can be told from what it wrote before.
+    fn take_rights(&mut self) {
+        let leavers: Vec<usize> = (0..self.clients.len())
+            .filter(|at| self.clients[*at].role == Role::Leaver)
+            .collect();
+        let Some(at) = self.random.pick(&leavers) else {
+            return;
+        };
+        // The database is one line behind: whoever writes has the lock.
+        if self.disk.is_locked() {
+            return;
+        }
+        let mut rights = self.clock.rights.borrow_mut();
+        self.clients[at].role = match self.random.one_in(2) {
+            true => {
+                rights.insert(token(at), Permission::Read);
+                Role::Intruder
+            }
+            false => {
+                rights.remove(&token(at));
+                Role::Stranger
+            }
+        };
+        self.disk.sql(
+            "INSERT INTO access_versions (tenant, version) VALUES ('default', 1)
+             ON CONFLICT (tenant) DO UPDATE SET version = version + 1",
+            &[],
+        );
+        self.clients[at]
+            .document
+            .set_peer_id(self.next_peer)
+            .unwrap();
+        self.forbidden.push(self.next_peer);
+        self.next_peer += 1;
     }
 
     /// A batch with garbage in it, from somebody who may write.

@@ -1,0 +1,1 @@
+DELETE FROM room_spans WHERE room_id = ?1

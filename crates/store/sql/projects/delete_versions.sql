@@ -1,0 +1,1 @@
+DELETE FROM room_versions WHERE room_id = ?1

@@ -1,0 +1,1 @@
+SELECT count(*) AS count FROM room_versions WHERE room_id = ?1 AND kind = 'named'
