@@ -39,6 +39,7 @@ test: build ## Run all tests: unit, end to end, npm clients, object storage, a s
 	@EXAMPLES=3 $(MAKE) --no-print-directory test-api
 
 test-npm: build ## Run the tests with the unmodified npm client
+	@$(CARGO_NATIVE) --example room
 	@cd tests/npm && npm ci --silent --no-audit --no-fund
 	cd tests/npm && node --test
 

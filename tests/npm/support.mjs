@@ -14,7 +14,7 @@ import { WebSocket } from "ws";
 // Node 22 has a WebSocket of its own; Node 20 takes this one.
 globalThis.WebSocket ??= WebSocket;
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const binary = process.env.CLASH_BIN ?? join(root, "target/release/clash");
 // Each client listens to the process's "online" and "offline".
 process.setMaxListeners(1_000);

@@ -14,7 +14,6 @@ mod failure;
 mod film;
 mod open_files;
 mod project;
-mod room;
 mod state_dir;
 mod token;
 mod user;

@@ -25,6 +25,8 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(45);
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Three pings without any answer: nobody is there.
 const SILENCE: Duration = Duration::from_secs(35);
+/// For the close frame to be taken.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Before an edit is sent again that came too fast.
 pub(super) const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,7 @@ pub struct Session<'a> {
     /// What the server said it has, while some of it is still on the way.
     pub(super) awaited: Option<VersionVector>,
     pub(super) joined: bool,
+    pub(super) may_write: bool,
     /// Own operations up to here are sent in this connection.
     pub(super) sent: i32,
     pub(super) flight: Option<Flight>,
@@ -85,6 +88,7 @@ impl<'a> Session<'a> {
             asked_at: now,
             awaited: None,
             joined: false,
+            may_write: false,
             sent: 0,
             flight: None,
             paused_until: None,
@@ -101,9 +105,19 @@ impl<'a> Session<'a> {
             tokio::select! {
                 message = self.socket.next() => self.receive(message).await?,
                 () = self.shared.edited.notified() => self.send_edits().await?,
+                () = self.shared.leaving.notified() => return self.say_goodbye().await,
                 _ = clock.tick() => self.keep_time().await?,
             }
         }
+    }
+
+    async fn say_goodbye(&mut self) -> Step<std::convert::Infallible> {
+        self.send(Message::Leave).await?;
+        let closed = tokio::time::timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
+        if let Ok(Err(error)) = closed {
+            tracing::debug!(%error, "the connection was not closed in order");
+        }
+        Err(Ending::Final(RoomError::Left))
     }
 
     pub(super) async fn ask_to_join(&mut self, version: &[u8]) -> Step {
@@ -121,7 +135,7 @@ impl<'a> Session<'a> {
     }
 
     pub(super) async fn send_edits(&mut self) -> Step {
-        if !self.joined || self.flight.is_some() || self.paused_until.is_some() {
+        if !self.joined || !self.may_write || self.flight.is_some() || self.paused_until.is_some() {
             return Ok(());
         }
         let (update, end) = {
