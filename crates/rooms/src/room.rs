@@ -3,6 +3,7 @@
 
 mod edit;
 mod export;
+mod plan;
 
 use std::collections::{HashMap, HashSet};
 
@@ -45,6 +46,8 @@ pub struct Room {
     /// peers: whatever a room wrote and could not commit goes away with it.
     peers: HashMap<String, PeerID>,
     is_tainted: bool,
+    /// What the node processor has seen.
+    planned: Option<plan::Planned>,
 }
 
 /// What becomes of an update.
@@ -99,6 +102,7 @@ impl Room {
             snapshot: snapshot.map(|snapshot| (version, snapshot)),
             peers: HashMap::new(),
             is_tainted: false,
+            planned: None,
         };
         for entry in log {
             room.apply(entry);
