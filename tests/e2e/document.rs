@@ -21,8 +21,9 @@ fn document(reply: &Reply) -> LoroDoc {
     document
 }
 
-fn json_of(document: &LoroDoc) -> Value {
-    document.get_deep_value().to_json_value()
+/// The nodes alone: a snapshot also names maps that are empty.
+fn nodes_of(document: &LoroDoc) -> Value {
+    document.get_deep_value().to_json_value()["nodes"].clone()
 }
 
 fn version(text: &str) -> VersionVector {
@@ -61,13 +62,12 @@ async fn rm8_a_document_is_read_as_json_as_snapshot_and_by_version() {
     let etag = first.header("etag").to_owned();
     assert_ne!(etag, empty.header("etag"));
     let behind = document(&vera.get(&format!("{path}?format=snapshot")).await);
-    assert_eq!(json_of(&behind), alice.document());
+    assert_eq!(nodes_of(&behind), alice.document()["nodes"]);
 
     alice.set_node("n", json!({"text": "second"})).await;
-    let headers = [("if-none-match", etag.as_str())];
     let again = vera
         .request(Method::GET, &path)
-        .header(headers[0].0, headers[0].1);
+        .header("if-none-match", &etag);
     assert_eq!(vera.send(again).await.status, 200);
     let second = vera.get(&path).await;
     let etag = second.header("etag").to_owned();
@@ -90,10 +90,10 @@ async fn rm8_a_document_is_read_as_json_as_snapshot_and_by_version() {
             .await;
         let behind = behind.fork();
         behind.import(&updates.body).expect("an update");
-        assert_eq!(json_of(&behind), alice.document());
+        assert_eq!(nodes_of(&behind), alice.document()["nodes"]);
     }
     let all = document(&vera.get(&format!("{path}?format=updates")).await);
-    assert_eq!(json_of(&all), alice.document());
+    assert_eq!(nodes_of(&all), alice.document()["nodes"]);
     for query in [
         "format=xml",
         "format=updates&from=!",
