@@ -13,6 +13,7 @@ mod media;
 mod members;
 mod mishaps;
 mod object_storage;
+mod programs;
 mod rights;
 mod roles;
 mod rooms;
