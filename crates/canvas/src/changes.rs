@@ -34,6 +34,26 @@ impl Changes {
 /// What changed in a document, which is at its latest version, since it was at `version`. `None`
 /// when that is too much to be told.
 pub fn since(document: &LoroDoc, version: &VersionVector) -> Option<Changes> {
+    let touched = touched_since(document, version, OPERATIONS)?;
+    (touched.entries.len() <= ENTRIES).then(|| touched.read(document))
+}
+
+/// The nodes that changed since the document was at `version`, by id. `None` when more than `most`
+/// operations would have to be looked at.
+pub fn nodes_since(
+    document: &LoroDoc,
+    version: &VersionVector,
+    most: usize,
+) -> Option<BTreeSet<String>> {
+    let most = i64::try_from(most).unwrap_or(OPERATIONS).min(OPERATIONS);
+    let touched = touched_since(document, version, most)?.entries;
+    let nodes = touched
+        .into_iter()
+        .filter(|(root, _)| ROOTS[*root] == "nodes");
+    Some(nodes.map(|(_, id)| id).collect())
+}
+
+fn touched_since(document: &LoroDoc, version: &VersionVector, most: i64) -> Option<Touched> {
     let now = document.oplog_vv();
     let spans: Vec<IdSpan> = now
         .iter()
@@ -46,7 +66,7 @@ pub fn since(document: &LoroDoc, version: &VersionVector) -> Option<Changes> {
         .iter()
         .map(|span| i64::from(span.counter.end) - i64::from(span.counter.start))
         .sum();
-    if operations > OPERATIONS {
+    if operations > most {
         return None;
     }
     let mut touched = Touched::default();
@@ -56,11 +76,8 @@ pub fn since(document: &LoroDoc, version: &VersionVector) -> Option<Changes> {
                 touched.see(document, &operation.container, &operation.content);
             }
         }
-        if touched.entries.len() > ENTRIES {
-            return None;
-        }
     }
-    Some(touched.read(document))
+    Some(touched)
 }
 
 /// Entries by the place of their root map in [`ROOTS`], and by id.
@@ -158,6 +175,9 @@ mod tests {
         document.get_text("elsewhere").insert(0, "x").unwrap();
         document.commit();
         let changes = since(&document, &before).unwrap();
+        let nodes = nodes_since(&document, &before, 100).unwrap();
+        assert!(nodes.iter().eq(["a", "b", "gone"]));
+        assert_eq!(nodes_since(&document, &before, 3), None);
         let whole = json::to_json(&document);
         assert_eq!(
             Value::Object(changes.nodes),

@@ -22,5 +22,5 @@ pub use edit::Operation;
 pub use effect::{Effect, TaskEnd, TaskProgress};
 pub use inputs::{InputAsset, Inputs};
 pub use kinds::{Kind, NodeType, Status, TaskState};
-pub use plan::{Plan, plan};
+pub use plan::{Plan, plan, plan_among};
 pub use view::{Canvas, EdgeView, NodeView};

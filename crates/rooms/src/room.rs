@@ -3,6 +3,7 @@
 
 mod edit;
 mod export;
+mod plan;
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,8 +18,8 @@ use crate::author::Author;
 /// pieces arrive in the wrong order.
 const PENDING_BYTES: usize = limits::REASSEMBLED_BYTES;
 
-/// From this size on a full join is answered with a snapshot, which clients import lazily, instead
-/// of with updates.
+/// From this size on a full join is answered with the last snapshot, which clients import lazily,
+/// and what came after it, instead of with updates. Compaction makes the snapshots.
 const SNAPSHOT_JOIN_BYTES: usize = 256 * 1024;
 
 /// A document takes this many bytes of memory for one byte of its log, roughly.
@@ -45,6 +46,8 @@ pub struct Room {
     /// peers: whatever a room wrote and could not commit goes away with it.
     peers: HashMap<String, PeerID>,
     is_tainted: bool,
+    /// What the node processor has seen.
+    planned: Option<plan::Planned>,
 }
 
 /// What becomes of an update.
@@ -99,6 +102,7 @@ impl Room {
             snapshot: snapshot.map(|snapshot| (version, snapshot)),
             peers: HashMap::new(),
             is_tainted: false,
+            planned: None,
         };
         for entry in log {
             room.apply(entry);
@@ -164,15 +168,22 @@ impl Room {
 
     /// What a client at `version` lacks. What the room has pending comes along: the client must
     /// hold it, too, when the missing base arrives.
+    ///
+    /// Nothing here needs the document's state: a checkout of a large one takes seconds, during
+    /// which every other room would wait.
     pub fn answer_join(&mut self, version: &VersionVector) -> Result<Backfill, RoomsError> {
         let own = self.document.oplog_vv();
         let known = self.known_of(version);
         let mut updates = Vec::new();
         if known != own {
-            if version.is_empty() && self.bytes > SNAPSHOT_JOIN_BYTES {
-                updates = self.snapshot_and_tail()?;
-            } else {
-                updates.push(self.document.export(ExportMode::updates(&known))?);
+            match &self.snapshot {
+                Some((at, snapshot)) if version.is_empty() && self.bytes > SNAPSHOT_JOIN_BYTES => {
+                    updates.push(snapshot.clone());
+                    if *at != own {
+                        updates.push(self.document.export(ExportMode::updates(at))?);
+                    }
+                }
+                Some(_) | None => updates.push(self.document.export(ExportMode::updates(&known))?),
             }
         }
         updates.extend(self.pending_updates()?);
@@ -182,27 +193,12 @@ impl Room {
         })
     }
 
-    /// The kept snapshot and what came after it; a fresh snapshot when that is more than half of it.
-    fn snapshot_and_tail(&mut self) -> Result<Vec<Vec<u8>>, RoomsError> {
-        if let Some((version, snapshot)) = &self.snapshot {
-            if *version == self.document.oplog_vv() {
-                return Ok(vec![snapshot.clone()]);
-            }
-            let tail = self.document.export(ExportMode::updates(version))?;
-            if tail.len() < snapshot.len() / 2 {
-                return Ok(vec![snapshot.clone(), tail]);
-            }
-        }
-        let snapshot = self.export_snapshot()?;
-        self.snapshot = Some((self.document.oplog_vv(), snapshot.clone()));
-        Ok(vec![snapshot])
-    }
-
-    /// A full snapshot at the latest version. Checked out first: exporting one while detached would
-    /// travel through the whole history.
+    /// A full snapshot at the latest version, which is kept for joins. Checked out first: exporting
+    /// one while detached would travel through the whole history.
     pub fn export_snapshot(&mut self) -> Result<Vec<u8>, RoomsError> {
-        let snapshot = self.at_latest(|document| document.export(ExportMode::Snapshot))?;
-        Ok(snapshot?)
+        let snapshot = self.at_latest(|document| document.export(ExportMode::Snapshot))??;
+        self.snapshot = Some((self.document.oplog_vv(), snapshot.clone()));
+        Ok(snapshot)
     }
 
     /// What waits for its dependencies, as one update.

@@ -62,9 +62,9 @@ pub async fn measure(
     aims: Vec<Aim>,
 ) -> Result<()> {
     let window = Duration::from_millis(bench.pick(5_000, 1_500));
-    let first = canvas(NODES, NODES)?.updates.swap_remove(0);
+    let canvas = canvas(NODES, NODES)?;
     let of_writers = (0..load.writers)
-        .map(|writer| edits(writer, load.edits(window)))
+        .map(|writer| edits(&canvas, writer, load.edits(window)))
         .collect::<Result<Vec<_>>>()?;
     let prepare = |room: String| {
         let scripts = of_writers.iter().enumerate();
@@ -76,7 +76,7 @@ pub async fn measure(
     let rooms = rooms.into_iter().map(prepare).collect::<Result<Vec<_>>>()?;
 
     let measured = each(subjects, async |subject| {
-        closed_loop(subject, &first, &rooms, window).await
+        closed_loop(subject, &canvas.updates[0], &rooms, window).await
     })
     .await?;
     let many = if load.rooms == 1 { "room" } else { "rooms" };

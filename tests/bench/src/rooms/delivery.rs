@@ -31,11 +31,11 @@ struct Sent {
 pub async fn measure(bench: &Bench, report: &mut Report, subjects: &[Subject<'_>]) -> Result<()> {
     let count = WARM_UP_UPDATES + UPDATES_PER_S * bench.pick(5, 1);
     let room = bench.stack()?.project("delivery").await?;
-    let first = canvas(NODES, NODES)?.updates.swap_remove(0);
-    let updates = edits(0, count)?;
+    let canvas = canvas(NODES, NODES)?;
+    let updates = edits(&canvas, 0, count)?;
     let frames = script(&room, 0, &updates)?;
     let measured = each(subjects, async |subject| {
-        deliver(subject, &room, &first, &updates, &frames).await
+        deliver(subject, &room, &canvas.updates[0], &updates, &frames).await
     })
     .await?;
     let what = format!("deliveries, {UPDATES_PER_S} updates/s to {READERS} readers");

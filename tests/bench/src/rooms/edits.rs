@@ -50,13 +50,17 @@ pub fn canvas(nodes: usize, nodes_per_update: usize) -> Result<Canvas> {
     Ok(Canvas { updates, version })
 }
 
-/// Edits of a peer of its own, each exported as the update since the one before, about 100 bytes.
-/// They depend on nothing of others, so they can be made in advance.
-pub fn edits(writer: usize, count: usize) -> Result<Edits> {
+/// Edits of somebody who has the canvas, each exported as the update since the one before, about
+/// 100 bytes. They depend on the canvas and on nothing of other writers, so they can be made in
+/// advance.
+pub fn edits(canvas: &Canvas, writer: usize, count: usize) -> Result<Edits> {
     let doc = LoroDoc::new();
+    for update in &canvas.updates {
+        doc.import(update)?;
+    }
     let node = note(&doc, &node_id(writer), writer)?;
     let mut updates = Vec::with_capacity(count);
-    let mut sent = VersionVector::default();
+    let mut sent = canvas.version.clone();
     for edit in 0..count {
         node.insert("x", edit as i64)?;
         doc.commit();

@@ -60,7 +60,7 @@ pub async fn measure(
     let room = bench.stack()?.project("join").await?;
     let canvas = canvas(size.nodes, size.nodes_per_update)?;
     let times = bench.pick(5, 2);
-    let later = edits(0, times + 1)?;
+    let later = edits(&canvas, 0, times + 1)?;
     let measured = each(subjects, async |subject| {
         joins(subject, &room, size, &canvas, &later).await
     })
@@ -149,12 +149,11 @@ async fn rejoins(
 ) -> Result<(Figure, Figure)> {
     let (mut times, mut bytes) = (Vec::new(), Vec::new());
     let usage = Usage::of(subject.server);
-    let written = LoroDoc::new();
+    let mut wanted = doc.oplog_vv();
     for (number, update) in later.iter().enumerate() {
         author.write(update).await?;
-        written.import(update)?;
+        wanted.merge(&LoroDoc::decode_import_blob_meta(update, false)?.partial_end_vv);
         let started = Instant::now();
-        let wanted = written.oplog_vv();
         let (address, token) = (subject.server.address, subject.token);
         let mut member = Member::enter(address, room, token, &doc.oplog_vv()).await?;
         let received = member_reads(&mut member, doc, &wanted).await?;
