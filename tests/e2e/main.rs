@@ -15,6 +15,7 @@ mod media;
 mod members;
 mod mishaps;
 mod object_storage;
+mod programs;
 mod rights;
 mod roles;
 mod rooms;

@@ -35,8 +35,13 @@ impl Session<'_> {
                 "the server sent a frame that cannot be read: {error}"
             ))
         })?;
-        if frame.crdt != Crdt::Loro || frame.room != self.shared.membership.room {
+        if frame.room != self.shared.membership.room {
             return Ok(());
+        }
+        match frame.crdt {
+            Crdt::Loro => {}
+            Crdt::Presence => return self.receive_presence(frame.message).await,
+            _ => return Ok(()),
         }
         match frame.message {
             Message::JoinOk {

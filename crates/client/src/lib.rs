@@ -19,12 +19,14 @@
 mod backoff;
 mod ending;
 mod incoming;
+mod presence;
 mod session;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use loro::LoroDoc;
+use loro::{LoroDoc, LoroValue};
 pub use protocol::frame::Permission;
 use tokio::sync::{Notify, watch};
 use url::Url;
@@ -125,6 +127,7 @@ struct Shared {
     status: watch::Sender<Status>,
     edited: Notify,
     leaving: Notify,
+    presence: presence::Presence,
 }
 
 impl Shared {
@@ -173,6 +176,7 @@ impl Room {
             status: sender,
             edited: Notify::new(),
             leaving: Notify::new(),
+            presence: presence::Presence::default(),
         });
         let driver = tokio::spawn(drive(shared.clone()));
         Self {
@@ -209,6 +213,24 @@ impl Room {
         drop(doc);
         self.shared.edited.notify_one();
         result
+    }
+
+    /// Shows the others something that nobody keeps, as a cursor: until it is hidden, or the member
+    /// is gone. Keys are the room's: give each member one of its own.
+    pub fn show(&self, key: &str, value: impl Into<LoroValue>) {
+        self.shared.show(key, Some(value.into()));
+    }
+
+    pub fn hide(&self, key: &str) {
+        self.shared.show(key, None);
+    }
+
+    /// What is shown in the room now, also by this member. Empty until the first look has been
+    /// answered; [`Status::revision`] grows with every change.
+    pub fn shown(&self) -> HashMap<String, LoroValue> {
+        let shown = self.shared.presence.shown();
+        self.shared.edited.notify_one();
+        shown
     }
 
     /// Waits until the server has committed every edit made so far.
@@ -255,6 +277,7 @@ async fn drive(shared: Arc<Shared>) {
     loop {
         let joins = shared.status.borrow().joins;
         let ending = Session::run(&shared).await;
+        shared.presence.disconnected();
         let link = match ending {
             Ending::Final(error) => Link::Ended(error),
             Ending::Lost(reason) => {

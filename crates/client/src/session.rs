@@ -50,6 +50,8 @@ pub struct Session<'a> {
     pub(super) awaited: Option<VersionVector>,
     pub(super) joined: bool,
     pub(super) may_write: bool,
+    pub(super) asked_for_presence: bool,
+    pub(super) is_present: bool,
     /// Own operations up to here are sent in this connection.
     pub(super) sent: i32,
     pub(super) flight: Option<Flight>,
@@ -89,12 +91,15 @@ impl<'a> Session<'a> {
             awaited: None,
             joined: false,
             may_write: false,
+            asked_for_presence: false,
+            is_present: false,
             sent: 0,
             flight: None,
             paused_until: None,
         };
         let version = shared.doc().oplog_vv().encode();
         session.ask_to_join(&version).await?;
+        session.send_presence().await?;
         Ok(session)
     }
 
@@ -104,7 +109,10 @@ impl<'a> Session<'a> {
         loop {
             tokio::select! {
                 message = self.socket.next() => self.receive(message).await?,
-                () = self.shared.edited.notified() => self.send_edits().await?,
+                () = self.shared.edited.notified() => {
+                    self.send_edits().await?;
+                    self.send_presence().await?;
+                }
                 () = self.shared.leaving.notified() => return self.say_goodbye().await,
                 _ = clock.tick() => self.keep_time().await?,
             }
@@ -120,9 +128,12 @@ impl<'a> Session<'a> {
         Err(Ending::Final(RoomError::Left))
     }
 
+    pub(super) fn token(&self) -> Step<String> {
+        (self.shared.membership.token)().map_err(|reason| Ending::Final(RoomError::Refused(reason)))
+    }
+
     pub(super) async fn ask_to_join(&mut self, version: &[u8]) -> Step {
-        let token = (self.shared.membership.token)()
-            .map_err(|reason| Ending::Final(RoomError::Refused(reason)))?;
+        let token = self.token()?;
         self.asked_at = Instant::now();
         self.joined = false;
         self.awaited = None;
