@@ -3,7 +3,7 @@
 //! never be joined again.
 
 use loro::{ID, LoroDoc, VersionRange};
-use loro_common::{Counter, HasCounter, HasCounterSpan};
+use loro_common::{Counter, HasCounterSpan};
 
 /// True when each operation of these spans follows the one before it.
 pub fn is_sound(document: &LoroDoc, spans: &VersionRange) -> bool {
