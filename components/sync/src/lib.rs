@@ -14,7 +14,7 @@ use problem::{Problem, Slug};
 use rooms::RoomsError;
 
 use handlers::versions::{catalogue, create, look, restore};
-use handlers::{document, health, history, poke, tick, turn, wake};
+use handlers::{backup, document, health, history, poke, tick, turn, wake};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -29,6 +29,7 @@ thread_local! {
         Bearer look::{document, diff};
         Bearer restore::{restore};
         Bearer history::{list};
+        Bearer backup::{give, take};
     ])));
 }
 

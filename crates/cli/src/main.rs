@@ -3,6 +3,7 @@
 //! A command is a module with its arguments and a `run`; it ends with an [`Outcome`], which becomes
 //! one sentence, a remedy and an exit code here.
 
+mod backup;
 mod completions;
 mod credentials;
 mod database_file;
@@ -85,6 +86,8 @@ enum Command {
     Film(film::FilmArgs),
     Token(token::TokenArgs),
     User(user::UserArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     #[cfg(feature = "stack")]
@@ -114,6 +117,8 @@ fn run(command: Command) -> Outcome {
         Command::Film(args) => block_on("warn", film::run(args)),
         Command::Token(args) => token::run(args),
         Command::User(args) => block_on("error", user::run(args)),
+        Command::Backup(args) => block_on("error", backup::save(args)),
+        Command::Restore(args) => block_on("error", backup::restore(args)),
         Command::Doctor(args) => block_on("error", doctor::run(args)),
         Command::Completions(args) => completions::run(args),
         #[cfg(feature = "stack")]

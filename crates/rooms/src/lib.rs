@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod backup;
 pub mod compact;
 pub mod edit;
 pub mod environment;

@@ -10,7 +10,13 @@ pub const COMPONENTS: [&str; 4] = ["sync", "tasks", "registry", "assets"];
 pub fn of(path: &str) -> Option<&'static str> {
     match guest::path_segments(path).as_slice() {
         ["api", "projects", _, "document"] => Some("sync"),
-        ["api", "projects", _, "versions" | "history", ..] => Some("sync"),
+        [
+            "api",
+            "projects",
+            _,
+            "versions" | "history" | "backup" | "restore",
+            ..,
+        ] => Some("sync"),
         ["api", "tasks" | "task", ..] | ["update-node"] => Some("tasks"),
         ["api", "servers", ..] => Some("registry"),
         ["api", "assets" | "uploads", ..] | ["assets", ..] => Some("assets"),
