@@ -22,11 +22,13 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
 /// Frontiers as a caller gives them.
 pub fn frontiers(text: &str) -> Result<Frontiers, Problem> {
     let bytes = (text.len() <= FRONTIERS_BYTES).then(|| from_base64(text));
-    let frontiers = bytes.flatten().map(|bytes| Frontiers::decode(&bytes));
-    match frontiers {
-        Some(Ok(frontiers)) => Ok(frontiers),
-        Some(Err(_)) | None => Err(not_in_history("at")),
-    }
+    let read = |bytes: Vec<u8>| {
+        let frontiers = Frontiers::decode(&bytes).ok()?;
+        // Loro does not look at what follows.
+        (frontiers.encode().len() == bytes.len()).then_some(frontiers)
+    };
+    let frontiers = bytes.flatten().and_then(read);
+    frontiers.ok_or_else(|| not_in_history("at"))
 }
 
 /// Frontiers of our own table.
