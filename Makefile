@@ -11,7 +11,7 @@ CARGO_NATIVE := cargo build --release --locked --bin clash
 CARGO_WASM := cargo build --profile component --target wasm32-wasip2 --locked $(addprefix -p ,$(COMPONENTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components up demo test test-npm test-s3 test-api check bench clean
+.PHONY: help setup build components up demo test test-npm test-s3 test-api simulate soak fuzz check bench clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,7 @@ test: build ## Run all tests: unit, end to end, npm clients, object storage, a s
 	@EXAMPLES=3 $(MAKE) --no-print-directory test-api
 
 test-npm: build ## Run the tests with the unmodified npm client
+	@$(CARGO_NATIVE) --example room
 	@cd tests/npm && npm ci --silent --no-audit --no-fund
 	cd tests/npm && node --test
 
@@ -52,6 +53,18 @@ test-s3: build $(S3_SERVER) ## Run the tests of the object storage with a real S
 
 test-api: build ## Fuzz the API by its own description (EXAMPLES requests an operation)
 	@scripts/test-api.sh $(CLASH)
+
+SEEDS ?= 5000
+simulate: ## Play SEEDS simulations of rooms (5000), from FIRST on
+	SEEDS=$(SEEDS) cargo test --release --locked -p rooms --test simulation -- --nocapture
+
+KILLS ?= 50
+soak: build ## Kill the platform KILLS times (50) under the load of twenty writers
+	KILLS=$(KILLS) cargo test --release --locked --test e2e -- --nocapture rm2_kills
+
+FUZZ_SECONDS ?= 60
+fuzz: ## Fuzz the decoders, FUZZ_SECONDS each (60); says what it needs
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
 
 check: setup ## Check formatting, lints and the rules of the layout
 	cargo fmt --all --check

@@ -85,6 +85,10 @@ impl Things {
         };
         let path = path.replace("{id}", id).replace("{sub}", "nobody");
         let path = path.replace("{version}", "none");
+        let path = path.replace("{node}", "n");
+        if operation.id == "followDocument" {
+            return format!("{path}?seconds=0");
+        }
         if path.contains("assets") {
             return format!("{path}?project={}", self.project);
         }
@@ -117,6 +121,11 @@ impl Things {
             "presignAsset" => {
                 json!({"project": project, "size": 1, "sha256": ASSET, "media_type": "image/png"})
             }
+            "putNode" | "patchNode" => json!({"type": "note"}),
+            "changeDocument" => {
+                json!({"operations": [{"op": "put_node", "id": "n", "node": {"type": "note"}}]})
+            }
+            "importUpdates" => json!({"updates": [""]}),
             "completeAsset" => json!({"upload": "none"}),
             _ => return None,
         })

@@ -6,18 +6,18 @@ import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LoroDoc } from "loro-crdt";
-import { LoroAdaptor } from "loro-adaptors/loro";
+import { EphemeralStore, LoroDoc } from "loro-crdt";
+import { LoroAdaptor, LoroEphemeralAdaptor } from "loro-adaptors/loro";
 import { LoroWebsocketClient } from "loro-websocket";
 import { WebSocket } from "ws";
 
 // Node 22 has a WebSocket of its own; Node 20 takes this one.
 globalThis.WebSocket ??= WebSocket;
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const binary = process.env.CLASH_BIN ?? join(root, "target/release/clash");
 // Each client listens to the process's "online" and "offline".
-process.setMaxListeners(100);
+process.setMaxListeners(1_000);
 
 // Compiled components, shared with the other end-to-end tests.
 const compiled = resolve(dirname(binary), "../clash-e2e-compiled");
@@ -127,15 +127,20 @@ export class Stack {
 
 /** One client in one room. */
 export class Member {
-  doc = new LoroDoc();
   refused = [];
   errors = [];
   statuses = [];
 
-  static async join(stack, project, role = "editor") {
+  /**
+   * Joins a room, at `url` if the way there is another one, with `doc` if something was kept.
+   * `onAuth` hears of each question for a token, and may give one.
+   */
+  static async join(stack, project, role = "editor", { url = stack.url, doc = new LoroDoc(), onAuth } = {}) {
     const member = new Member();
+    member.doc = doc;
+    member.onAuth = onAuth;
     member.client = new LoroWebsocketClient({
-      url: `${stack.url.replace("http", "ws")}/sync/${project}`,
+      url: `${url.replace("http", "ws")}/sync/${project}`,
       reconnect: { initialDelayMs: 100, maxDelayMs: 500 },
       onError: (error) => member.errors.push(error),
     });
@@ -155,10 +160,24 @@ export class Member {
     this.room = await this.client.join({
       roomId: project,
       crdtAdaptor: this.adaptor,
-      auth: () => new TextEncoder().encode(stack.token(role, role)),
+      auth: () => {
+        const given = this.onAuth?.();
+        return new TextEncoder().encode(typeof given === "string" ? given : stack.token(role, role));
+      },
       onStatusChange: (status) => this.statuses.push(status),
     });
     await this.room.waitForReachingServerVersion();
+    return this;
+  }
+
+  /** Joins the room's presence, too. */
+  async enter(stack, project, role = "editor") {
+    this.presence = new EphemeralStore(30_000);
+    this.presenceRoom = await this.client.join({
+      roomId: project,
+      crdtAdaptor: new LoroEphemeralAdaptor(this.presence),
+      auth: () => new TextEncoder().encode(stack.token(role, role)),
+    });
     return this;
   }
 

@@ -5,6 +5,7 @@
 //! test's failure. It knows the wire (SPEC.md) and the command line, and no crate of the inside.
 
 pub mod api;
+pub mod events;
 pub mod files;
 pub mod member;
 pub mod provider;
@@ -13,6 +14,7 @@ pub mod stack;
 use std::time::{Duration, Instant};
 
 pub use api::{Api, Reply};
+pub use events::Events;
 pub use member::Member;
 pub use provider::Provider;
 pub use stack::{Setup, Stack};

@@ -52,6 +52,8 @@ pub struct Member {
     pub doc: LoroDoc,
     pub room: String,
     pub permission: Permission,
+    /// What the server had at the join.
+    pub joined_at: VersionVector,
     /// Bytes of updates that came since the join.
     pub received_bytes: usize,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -112,6 +114,7 @@ impl Member {
                 return Err(cut(format!("closed during the backfill: {code:?}")));
             }
         }
+        member.joined_at = server;
         Ok(member)
     }
 
@@ -126,6 +129,7 @@ impl Member {
             doc,
             room: room.to_owned(),
             permission: Permission::Read,
+            joined_at: VersionVector::default(),
             received_bytes: 0,
             socket,
             reassembly: Reassembly::default(),

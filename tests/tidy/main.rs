@@ -138,6 +138,14 @@ fn tidy_dependencies_follow_the_layout() {
         &reach("edge", &direct),
         &["store", "canvas", "rooms", "loro", "host", "guest"],
     );
+    // What people build programs with knows the protocol and nothing of the platform.
+    forbid(
+        "client",
+        &reach("client", &direct),
+        &[
+            "store", "canvas", "rooms", "edge", "host", "guest", "identity",
+        ],
+    );
     forbid(
         "scheduler",
         &reach("scheduler", &direct),
@@ -312,6 +320,25 @@ fn test_name(line: &str) -> Option<&str> {
     let letters = first.trim_end_matches(|c: char| c.is_ascii_digit());
     let is_rule = RULES.iter().any(|(known, _)| *known == letters) && letters.len() < first.len();
     (is_rule || (letters.len() == 2 && letters.len() < first.len())).then_some(name)
+}
+
+#[test]
+fn tidy_tests_that_the_spec_names_are_there() {
+    let spec = std::fs::read_to_string(root().join("SPEC.md")).expect("SPEC.md");
+    let named: BTreeSet<_> = spec
+        .split('`')
+        .filter(|word| test_name(&format!("fn {word}(")).is_some())
+        .collect();
+    let sources = sources(".rs");
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|name| {
+            !sources
+                .iter()
+                .any(|(_, text)| text.contains(&format!("fn {name}(")))
+        })
+        .collect();
+    assert!(!named.is_empty() && missing.is_empty(), "{missing:#?}");
 }
 
 #[test]

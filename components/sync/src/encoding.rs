@@ -22,12 +22,11 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
 /// Frontiers as a caller gives them.
 pub fn frontiers(text: &str) -> Result<Frontiers, Problem> {
     let bytes = (text.len() <= FRONTIERS_BYTES).then(|| from_base64(text));
-    let read = |bytes: Vec<u8>| {
+    let frontiers = bytes.flatten().and_then(|bytes| {
         let frontiers = Frontiers::decode(&bytes).ok()?;
-        // Loro does not look at what follows.
+        // The decoder does not mind what comes after them.
         (frontiers.encode().len() == bytes.len()).then_some(frontiers)
-    };
-    let frontiers = bytes.flatten().and_then(read);
+    });
     frontiers.ok_or_else(|| not_in_history("at"))
 }
 

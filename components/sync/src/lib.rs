@@ -4,8 +4,10 @@
 
 mod after;
 mod encoding;
+mod events;
 mod handlers;
 mod outside;
+mod project;
 mod state;
 
 use guest::api::Api;
@@ -14,7 +16,9 @@ use problem::{Problem, Slug};
 use rooms::RoomsError;
 
 use handlers::versions::{catalogue, create, look, restore};
-use handlers::{backup, document, health, history, poke, tick, turn, wake};
+use handlers::{
+    backup, document, follow, health, history, nodes, operations, poke, tick, turn, updates, wake,
+};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -24,6 +28,10 @@ thread_local! {
         Service tick::{tick};
         Service health::{health};
         Bearer document::{document};
+        Bearer updates::{import_updates};
+        Bearer operations::{operate};
+        Bearer nodes::{get_node, put_node, patch_node, delete_node};
+        Bearer follow::{follow};
         Bearer create::{create};
         Bearer catalogue::{list, get, rename, delete};
         Bearer look::{document, diff};

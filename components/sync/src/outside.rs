@@ -6,7 +6,7 @@ use identity::{Action, Claims, LEEWAY_S, Object, may};
 use protocol::frame::Permission;
 use protocol::turn::{Input, TurnRequest};
 use rooms::{Environment, Grant};
-use store::{Database, StoreError};
+use store::{Database, StoreError, revocations};
 
 /// Made for one request: who joins is found out before the rooms are touched, since it may take a
 /// look at the database, the key-value store or an issuer.
@@ -52,31 +52,66 @@ impl Environment for Outside {
         project: &str,
         tenant: &str,
     ) -> Result<Option<Grant>, StoreError> {
-        let Some(claims) = self.joining.get(auth) else {
-            return Ok(None);
-        };
-        let membership = guest::access::membership(database, claims, project).await?;
-        let object = Object::Project {
-            id: project,
-            tenant,
-            membership,
-        };
-        if may(claims, Action::ReadProject, object).is_err() {
-            return Ok(None);
+        match self.joining.get(auth) {
+            Some(claims) => grant(database, claims, project, tenant).await,
+            None => Ok(None),
         }
-        let permission = match may(claims, Action::WriteProject, object) {
-            Ok(()) => Permission::Write,
-            Err(_) => Permission::Read,
-        };
-        let expires_at_ms = claims.exp.saturating_add(LEEWAY_S).saturating_mul(1000);
-        Ok(Some(Grant {
-            sub: claims.sub.clone(),
-            permission,
-            expires_at_ms,
-        }))
+    }
+
+    async fn renew(
+        &self,
+        database: &impl Database,
+        credentials: &[u8],
+        project: &str,
+        tenant: &str,
+    ) -> Result<Option<Grant>, StoreError> {
+        match serde_json::from_slice(credentials) {
+            Ok(claims) => grant(database, &claims, project, tenant).await,
+            Err(_) => Ok(None),
+        }
     }
 
     async fn pause(&self) {
         guest::sleep_ms(1).await;
     }
+}
+
+/// What these claims allow in a project now. Revocations are read from the table: the instance's
+/// copy may be a second old, and a session made from it would be held for good.
+async fn grant(
+    database: &impl Database,
+    claims: &Claims,
+    project: &str,
+    tenant: &str,
+) -> Result<Option<Grant>, StoreError> {
+    let token = revocations::Token {
+        tenant: &claims.tenant,
+        sub: &claims.sub,
+        iat_s: claims.iat,
+        jti: claims.jti.as_deref(),
+        sid: claims.sid.as_deref(),
+    };
+    if revocations::refuses(database, &token, guest::now_s()).await? {
+        return Ok(None);
+    }
+    let membership = guest::access::membership(database, claims, project).await?;
+    let object = Object::Project {
+        id: project,
+        tenant,
+        membership,
+    };
+    if may(claims, Action::ReadProject, object).is_err() {
+        return Ok(None);
+    }
+    let permission = match may(claims, Action::WriteProject, object) {
+        Ok(()) => Permission::Write,
+        Err(_) => Permission::Read,
+    };
+    let expires_at_ms = claims.exp.saturating_add(LEEWAY_S).saturating_mul(1000);
+    Ok(Some(Grant {
+        sub: claims.sub.clone(),
+        permission,
+        expires_at_ms,
+        credentials: serde_json::to_vec(claims).unwrap_or_default(),
+    }))
 }

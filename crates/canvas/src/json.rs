@@ -1,4 +1,4 @@
-//! The document as JSON, for `GET /api/projects/{id}/document`.
+//! The document as JSON, for those who read it over HTTP.
 
 use loro::{Container, LoroDoc, ValueOrContainer};
 use serde_json::{Value, json};
@@ -12,4 +12,11 @@ pub fn to_json(document: &LoroDoc) -> Value {
         value::to_json(&map, DEPTH)
     };
     json!({ "nodes": root("nodes"), "edges": root("edges"), "tasks": root("tasks") })
+}
+
+/// One node as it is in there; `None` when there is nothing of this id, or something that is no
+/// node.
+pub fn node(document: &LoroDoc, id: &str) -> Option<Value> {
+    let node = value::to_json(&document.get_map("nodes").get(id)?, DEPTH - 1);
+    node.is_object().then_some(node)
 }

@@ -1,6 +1,6 @@
 //! What the node processor does about a whole document.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use loro::LoroDoc;
 
@@ -18,6 +18,9 @@ pub struct Plan {
     pub steps: Vec<(NodeView, Step)>,
     /// False when [`STEPS`] cut the plan short.
     pub is_complete: bool,
+    /// The nodes that may need something, now or when their inputs are there: they and those that
+    /// change are all that the next plan has to look at.
+    pub looked_at: BTreeSet<String>,
 }
 
 /// Plans a pass over a document that is checked out at its latest version.
@@ -27,6 +30,17 @@ pub struct Plan {
 pub fn plan(document: &LoroDoc) -> Plan {
     let canvas = Canvas::of(document);
     let candidates = canvas.nodes_to_look_at();
+    plan_for(canvas, candidates)
+}
+
+/// The same for a document of which only these nodes may need something.
+pub fn plan_among(document: &LoroDoc, nodes: &BTreeSet<String>) -> Plan {
+    let canvas = Canvas::of(document);
+    let candidates = canvas.nodes_to_look_at_among(nodes);
+    plan_for(canvas, candidates)
+}
+
+fn plan_for(canvas: Canvas, candidates: Vec<NodeView>) -> Plan {
     let incoming = if candidates.iter().any(|node| node.status.asks()) {
         canvas.incoming()
     } else {
@@ -37,11 +51,12 @@ pub fn plan(document: &LoroDoc) -> Plan {
         incoming,
         failed: HashSet::new(),
     };
-    let mut left = candidates;
     let mut plan = Plan {
         steps: Vec::new(),
         is_complete: true,
+        looked_at: candidates.iter().map(|node| node.id.clone()).collect(),
     };
+    let mut left = candidates;
     loop {
         let failed_before = planner.failed.len();
         let mut nothing = Vec::new();

@@ -166,6 +166,14 @@ impl Canvas {
         found.sort_by(|a, b| a.id.cmp(&b.id));
         found
     }
+    /// The same among these.
+    pub fn nodes_to_look_at_among(&self, ids: &BTreeSet<String>) -> Vec<NodeView> {
+        let look = |id: &String| {
+            let entry = Entry::of(self.nodes.get(id)?)?;
+            entry.may_need_work().then(|| entry.node(id)).flatten()
+        };
+        ids.iter().filter_map(look).collect()
+    }
     /// Edges by their target, each list in the order of the inputs: `order`, then id.
     pub fn incoming(&self) -> HashMap<String, Vec<EdgeView>> {
         let mut incoming: HashMap<String, Vec<EdgeView>> = HashMap::new();

@@ -11,8 +11,7 @@ use crate::state_dir::StateDir;
 /// How long the tokens live that commands sign for themselves. They are signed anew for each call.
 const OWN_TOKEN_TTL: Duration = Duration::from_secs(600);
 
-/// Gives a token that is valid now.
-pub type TokenSource = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
+pub use client::TokenSource;
 
 pub fn now_s() -> i64 {
     let since = SystemTime::now()

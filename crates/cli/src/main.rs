@@ -4,6 +4,8 @@
 //! one sentence, a remedy and an exit code here.
 
 mod backup;
+#[cfg(unix)]
+mod bench_command;
 mod completions;
 mod credentials;
 mod database_file;
@@ -13,7 +15,6 @@ mod failure;
 mod film;
 mod open_files;
 mod project;
-mod room;
 mod state_dir;
 mod token;
 mod user;
@@ -89,6 +90,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Doctor(doctor::DoctorArgs),
+    #[cfg(unix)]
+    Bench(bench_command::BenchArgs),
     Completions(completions::CompletionsArgs),
     #[cfg(feature = "stack")]
     Edge(edge_command::EdgeArgs),
@@ -120,6 +123,8 @@ fn run(command: Command) -> Outcome {
         Command::Backup(args) => block_on("error", backup::save(args)),
         Command::Restore(args) => block_on("error", backup::restore(args)),
         Command::Doctor(args) => block_on("error", doctor::run(args)),
+        #[cfg(unix)]
+        Command::Bench(args) => bench_command::run(args),
         Command::Completions(args) => completions::run(args),
         #[cfg(feature = "stack")]
         Command::Edge(args) => block_on("info", edge_command::run(args)),

@@ -46,6 +46,7 @@ impl Upstream for Application {
                 room: turn.room,
                 head: number + 1,
                 wake_after_ms: None,
+                access: 0,
                 outputs: turn.inputs.into_iter().flat_map(outputs).collect(),
             });
             let answer = TurnResponse {
@@ -60,11 +61,17 @@ impl Upstream for Application {
 
 fn outputs(input: Input<Bytes>) -> Vec<Output<Bytes>> {
     match input {
-        Input::Join { connection, .. } => vec![Output::Joined {
+        Input::Join {
             connection,
+            channel,
+            ..
+        } => vec![Output::Joined {
+            connection,
+            channel,
             permission: Permission::Write,
             version: Bytes::from_static(b"\0"),
             session: Bytes::from_static(b"s"),
+            until_ms: u64::MAX,
             backfill: vec![],
         }],
         Input::Update {
@@ -83,7 +90,7 @@ fn outputs(input: Input<Bytes>) -> Vec<Output<Bytes>> {
                 updates,
             },
         ],
-        Input::Leave { .. } => vec![],
+        Input::Leave { .. } | Input::Check { .. } => vec![],
     }
 }
 

@@ -37,10 +37,13 @@ pub(crate) enum CallError {
     Timeout,
 }
 
-/// `{"rooms":[{"room":"p1","head":12}]}`: the answer of a wake, and a push.
+/// `{"rooms":[{"room":"p1","head":12}]}`: the answer of a wake, and a push, which may say
+/// `"access":true` when somebody's rights have changed.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Heads {
     pub rooms: Vec<Head>,
+    #[serde(default)]
+    pub access: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use protocol::ConnectionId;
+use protocol::turn::Channel;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
@@ -36,9 +37,9 @@ impl Closing {
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Frames(Vec<Bytes>),
-    Joined(Arc<str>),
-    /// The connection is no (longer a) member of this room.
-    Left(Arc<str>),
+    Joined(Arc<str>, Channel),
+    /// The connection is no (longer a) member of this room; without a channel, in none of them.
+    Left(Arc<str>, Option<Channel>),
     Close(Closing),
 }
 
@@ -84,12 +85,17 @@ impl Handle {
         }
     }
 
-    pub fn joined(&self, room: Arc<str>) {
-        self.push(Outgoing::Joined(room));
+    pub fn joined(&self, room: Arc<str>, channel: Channel) {
+        self.push(Outgoing::Joined(room, channel));
     }
 
-    pub fn left(&self, room: Arc<str>) {
-        self.push(Outgoing::Left(room));
+    pub fn left(&self, room: Arc<str>, channel: Option<Channel>) {
+        self.push(Outgoing::Left(room, channel));
+    }
+
+    /// Bytes that wait for the reader.
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes.load(Ordering::Relaxed)
     }
 
     /// Closes after what is queued already.

@@ -3,14 +3,18 @@
 
 use crate::application::{Application, CallError};
 use crate::handle::Closing;
+use crate::metrics::{Dropped, Metrics};
+use crate::options::Limits;
+use crate::presence::{Presences, unix_ms};
 use crate::queue::{Event, Hint, LaneReceiver, Lanes, Wish};
-use crate::room::{Batches, Room};
+use crate::rate::Rate;
+use crate::room::{Around, Batches, Room};
 use crate::turn::Turn;
 use crate::wake::{Timers, Waker};
 use bytes::Bytes;
 use protocol::frame::{AckStatus, Frame, Message};
 use protocol::limits;
-use protocol::turn::{Input, RoomAnswer, TurnResponse};
+use protocol::turn::{Channel, Input, RoomAnswer, TurnResponse};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +26,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Events looked at for one turn. Some become no input (an update of a stranger), so a flood of
 /// those must not keep the others waiting.
 const EVENTS_PER_TURN: usize = 2 * limits::TURN_INPUTS;
+/// Sessions checked in one turn, so that a change in a large room does not hold up its writers.
+const CHECKS_PER_TURN: usize = 128;
 /// The poll interval is checked that many times within itself.
 const CHECKS_PER_POLL: u32 = 5;
 
@@ -39,6 +45,12 @@ pub(crate) struct Lane {
     waker: Waker,
     lanes: Lanes,
     batches: Batches,
+    presences: Arc<Presences>,
+    metrics: Arc<Metrics>,
+    room_updates: Rate,
+    /// Rooms with sessions to be checked.
+    to_check: HashSet<Arc<str>>,
+    started: Instant,
 }
 
 impl Lane {
@@ -47,8 +59,11 @@ impl Lane {
         receiver: LaneReceiver,
         waker: Waker,
         lanes: Lanes,
-        poll_interval: Duration,
+        presences: Arc<Presences>,
+        metrics: Arc<Metrics>,
+        limits: &Limits,
     ) -> Self {
+        let poll_interval = limits.poll_interval;
         Self {
             application,
             receiver,
@@ -61,13 +76,18 @@ impl Lane {
             waker,
             lanes,
             batches: Batches::default(),
+            presences,
+            metrics,
+            room_updates: limits.room_updates,
+            to_check: HashSet::new(),
+            started: Instant::now(),
         }
     }
 
     /// Runs until `done`, which is cancelled after the last connection has ended.
     pub async fn run(mut self, done: CancellationToken) {
         while !done.is_cancelled() {
-            if self.carried.is_none() && self.due.is_empty() {
+            if self.carried.is_none() && self.due.is_empty() && self.to_check.is_empty() {
                 let timer = self
                     .timers
                     .next()
@@ -108,20 +128,28 @@ impl Lane {
     }
 
     fn on_hint(&mut self, hint: Option<Hint>) {
-        let Some(Hint { room, head }) = hint else {
-            return;
-        };
-        if let Some((name, room)) = self.rooms.get_key_value(room.as_str())
-            && !room.is_empty()
-            && head > room.seen
-        {
-            self.due.insert(name.clone());
+        match hint {
+            Some(Hint::Head { room, head }) => {
+                if let Some((name, room)) = self.rooms.get_key_value(room.as_str())
+                    && !room.is_empty()
+                    && head > room.seen
+                {
+                    self.due.insert(name.clone());
+                }
+            }
+            // Each room's next answer tells whether it is concerned.
+            Some(Hint::Access) => self.due.extend(self.rooms.keys().cloned()),
+            None => {}
         }
     }
 
-    /// What time alone brings: polls, and leaves of the dead.
+    /// What time alone brings: polls, leaves of the dead, and sessions that end.
     fn check(&mut self, turn: &mut Turn, now: Instant) {
-        for (name, room) in &self.rooms {
+        let now_ms = unix_ms().unsigned_abs();
+        for (name, room) in &mut self.rooms {
+            if room.has_due_sessions(now_ms) {
+                self.to_check.insert(name.clone());
+            }
             for (handle, session) in room.gone() {
                 turn.leave(name, room.seen, handle, session);
             }
@@ -131,8 +159,10 @@ impl Lane {
         }
     }
 
-    /// Fills the turn from the queue until it is full or the queue is empty.
+    /// Fills the turn with sessions to be checked, and from the queue until it is full or the
+    /// queue is empty.
     fn gather(&mut self, turn: &mut Turn) {
+        self.gather_checks(turn);
         for _ in 0..EVENTS_PER_TURN {
             if self.carried.is_none() {
                 let next = self.receiver.events.try_recv().ok();
@@ -150,6 +180,22 @@ impl Lane {
         self.due.retain(|name| match rooms.get(name) {
             Some(room) if !room.is_empty() => !turn.poll(name, room.seen),
             _ => false,
+        });
+    }
+
+    fn gather_checks(&mut self, turn: &mut Turn) {
+        let now_ms = unix_ms().unsigned_abs();
+        let (mut left, rooms) = (CHECKS_PER_TURN, &mut self.rooms);
+        self.to_check.retain(|name| {
+            let Some(room) = rooms.get_mut(name) else {
+                return false;
+            };
+            let due = room.take_due_sessions(now_ms, left);
+            left -= due.len();
+            for (connection, session) in due {
+                turn.check(name, room.seen, connection, session);
+            }
+            left == 0
         });
     }
 
@@ -175,22 +221,32 @@ impl Lane {
             wish,
         } = event;
         match wish {
-            Wish::Join { auth, version } => {
-                let room = self.rooms.entry(name.clone()).or_insert_with(Room::new);
-                turn.join(
-                    &name,
-                    room.seen,
-                    from,
-                    auth,
-                    version,
-                    room.expected_backfill,
-                );
+            Wish::Join {
+                channel,
+                auth,
+                version,
+            } => {
+                let (metrics, rate) = (&self.metrics, self.room_updates);
+                let room = self.rooms.entry(name.clone()).or_insert_with(|| {
+                    metrics.rooms.inc();
+                    Room::new(rate)
+                });
+                let expected = match channel {
+                    Channel::Document => room.expected_backfill,
+                    Channel::Presence => 0,
+                };
+                let joining = (channel, auth, version);
+                turn.join(&name, room.seen, from, joining, expected);
             }
             Wish::Update { batch, updates } => {
                 let connection = from.id;
-                let member = self.rooms.get(&name);
-                match member.and_then(|room| Some((room.seen, room.session(connection)?.clone()))) {
-                    Some((seen, session)) => {
+                let now_ms = self.started.elapsed().as_millis() as u64;
+                let member = self.rooms.get_mut(&name).and_then(|room| {
+                    let session = room.session(connection)?.clone();
+                    Some((room.seen, session, room.updates.take(1.0, now_ms)))
+                });
+                match member {
+                    Some((seen, session, true)) => {
                         let input = Input::Update {
                             connection,
                             batch,
@@ -199,22 +255,27 @@ impl Lane {
                         };
                         turn.input(&name, seen, from, bytes, input);
                     }
-                    None => {
-                        let message = Message::Ack {
-                            batch,
-                            status: AckStatus::PermissionDenied,
+                    refused => {
+                        let status = match refused {
+                            Some(_) => {
+                                self.metrics.dropped(Dropped::RoomRate);
+                                AckStatus::RateLimited
+                            }
+                            None => AckStatus::PermissionDenied,
                         };
+                        let message = Message::Ack { batch, status };
                         if let Ok(frame) = Frame::loro(&name, message).encode() {
                             from.send(vec![frame.into()]);
                         }
                     }
                 }
             }
-            Wish::Leave => {
-                let member = self.rooms.get(&name);
-                if let Some((seen, session)) =
-                    member.and_then(|room| Some((room.seen, room.session(from.id)?.clone())))
-                {
+            Wish::Leave(channel) => {
+                let left = self.rooms.get_mut(&name).and_then(|room| {
+                    let session = room.leave(from.id, channel)?;
+                    Some((room.seen, session))
+                });
+                if let Some((seen, session)) = left {
                     turn.leave(&name, seen, from, session);
                 }
             }
@@ -225,7 +286,10 @@ impl Lane {
     /// Asks the application, twice if need be, and delivers its answers.
     async fn play(&mut self, mut turn: Turn) {
         let body = turn.encode();
-        match self.ask(&turn, body).await {
+        let began = Instant::now();
+        let answers = self.ask(&turn, body).await;
+        self.metrics.turn(turn.inputs(), began.elapsed());
+        match answers {
             Ok(answers) => {
                 for answer in answers {
                     let Some((name, _)) = self.rooms.get_key_value(answer.room.as_str()) else {
@@ -236,22 +300,30 @@ impl Lane {
                         self.timers.arm(&name, after_ms, Instant::now());
                     }
                     if let Some(room) = self.rooms.get_mut(&name) {
-                        let batches = &mut self.batches;
-                        if room.apply(&name, answer, &turn.participants, batches) {
+                        let mut around = Around {
+                            participants: &turn.participants,
+                            batches: &mut self.batches,
+                            presences: &self.presences,
+                        };
+                        let applied = room.apply(&name, answer, &mut around);
+                        if applied.has_stale_sessions {
+                            self.to_check.insert(name.clone());
+                        }
+                        if applied.is_large {
                             self.due.insert(name);
                         }
                     }
                 }
             }
             Err(error) => {
+                self.metrics.dropped(Dropped::Turn);
                 tracing::error!(%error, connections = turn.participants.len(), "a turn failed twice");
                 for handle in turn.participants.values() {
                     handle.close(Closing::overload("try again later"));
                 }
                 for name in turn.rooms() {
                     if let Some(room) = self.rooms.get_mut(name) {
-                        // The poll that failed is made again at its time, not at once.
-                        room.polled_at = Instant::now();
+                        room.failed();
                     }
                 }
             }
@@ -265,6 +337,7 @@ impl Lane {
             }
             if room.is_empty() {
                 self.rooms.remove(name);
+                self.metrics.rooms.dec();
             }
         }
     }

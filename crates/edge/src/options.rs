@@ -1,5 +1,6 @@
 //! What an edge is told when it starts.
 
+use crate::Rate;
 use protocol::limits;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,16 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// For the next part of a body, from a client that sends or one that reads.
     pub stall_timeout: Duration,
+    /// Updates of one connection: a script that imports a film, not a loop that went wild.
+    pub connection_updates: Rate,
+    /// Bytes of updates of one connection: the first upload of the largest room in one go.
+    pub connection_bytes: Rate,
+    /// Joins of one connection, each of which may bring a whole room: all its rooms at once.
+    pub connection_joins: Rate,
+    /// Presence of one connection: a pointer and a few other keys at the pace of a screen.
+    pub connection_presence: Rate,
+    /// Updates of all connections of one room: what a lane commits at most.
+    pub room_updates: Rate,
     /// Bytes waiting for one slow reader before it is closed with 1013.
     pub outbound_bytes: usize,
     /// How often a room with connections is polled.
@@ -93,6 +104,26 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
             stall_timeout: Duration::from_secs(60),
+            connection_updates: Rate {
+                per_second: 5_000.0,
+                burst: 20_000.0,
+            },
+            connection_bytes: Rate {
+                per_second: 16e6,
+                burst: 128e6,
+            },
+            connection_joins: Rate {
+                per_second: 10.0,
+                burst: 2.0 * limits::ROOMS_PER_CONNECTION as f64,
+            },
+            connection_presence: Rate {
+                per_second: 240.0,
+                burst: 480.0,
+            },
+            room_updates: Rate {
+                per_second: 20_000.0,
+                burst: 60_000.0,
+            },
             outbound_bytes: limits::OUTBOUND_BYTES,
             poll_interval: limits::POLL_INTERVAL,
             turn_timeout: Duration::from_secs(15),

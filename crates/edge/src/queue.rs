@@ -3,6 +3,8 @@
 use crate::application::Heads;
 use crate::handle::Handle;
 use bytes::Bytes;
+use prometheus_client::metrics::gauge::Gauge;
+use protocol::turn::Channel;
 use protocol::{BatchId, limits};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -22,6 +24,7 @@ pub(crate) struct Event {
 #[derive(Debug)]
 pub(crate) enum Wish {
     Join {
+        channel: Channel,
         auth: Bytes,
         version: Bytes,
     },
@@ -29,17 +32,17 @@ pub(crate) enum Wish {
         batch: BatchId,
         updates: Vec<Bytes>,
     },
-    /// Said by the client, or its connection ended.
-    Leave,
+    /// Said by the client of a channel; or its connection ended, which ends both.
+    Leave(Option<Channel>),
 }
 
 impl Event {
     /// What the event weighs against the bounds of a turn.
     pub fn bytes(&self) -> usize {
         match &self.wish {
-            Wish::Join { auth, version } => auth.len() + version.len(),
+            Wish::Join { auth, version, .. } => auth.len() + version.len(),
             Wish::Update { updates, .. } => updates.iter().map(Bytes::len).sum(),
-            Wish::Leave => 0,
+            Wish::Leave(_) => 0,
         }
     }
 
@@ -49,11 +52,13 @@ impl Event {
     }
 }
 
-/// The application says that a room's log has come to `head`.
+/// What the application says has happened.
 #[derive(Debug)]
-pub(crate) struct Hint {
-    pub room: String,
-    pub head: u64,
+pub(crate) enum Hint {
+    /// A room's log has come to `head`.
+    Head { room: String, head: u64 },
+    /// Somebody's rights have changed, in some room.
+    Access,
 }
 
 #[derive(Clone)]
@@ -61,6 +66,8 @@ pub(crate) struct LaneSender {
     events: mpsc::Sender<Event>,
     hints: mpsc::Sender<Hint>,
     bytes: Arc<Semaphore>,
+    /// Events on the way, for the metrics.
+    waiting: Gauge,
 }
 
 /// The lane's end. Taking an event makes room for the next.
@@ -68,9 +75,10 @@ pub(crate) struct LaneReceiver {
     pub events: mpsc::Receiver<Event>,
     pub hints: mpsc::Receiver<Hint>,
     bytes: Arc<Semaphore>,
+    waiting: Gauge,
 }
 
-pub(crate) fn lane() -> (LaneSender, LaneReceiver) {
+pub(crate) fn lane(waiting: Gauge) -> (LaneSender, LaneReceiver) {
     let (events, events_receiver) = mpsc::channel(limits::TURN_INPUTS);
     let (hints, hints_receiver) = mpsc::channel(HINTS);
     let bytes = Arc::new(Semaphore::new(limits::TURN_INPUT_BYTES));
@@ -78,12 +86,14 @@ pub(crate) fn lane() -> (LaneSender, LaneReceiver) {
         events: events_receiver,
         hints: hints_receiver,
         bytes: Arc::clone(&bytes),
+        waiting: waiting.clone(),
     };
     (
         LaneSender {
             events,
             hints,
             bytes,
+            waiting,
         },
         receiver,
     )
@@ -92,6 +102,7 @@ pub(crate) fn lane() -> (LaneSender, LaneReceiver) {
 impl LaneReceiver {
     pub fn taken(&self, event: &Event) {
         self.bytes.add_permits(event.permits() as usize);
+        self.waiting.dec();
     }
 }
 
@@ -104,6 +115,7 @@ impl LaneSender {
         match self.events.try_send(event) {
             Ok(()) => {
                 bytes.forget();
+                self.waiting.inc();
                 Ok(())
             }
             Err(
@@ -118,6 +130,7 @@ impl LaneSender {
             && let Ok(place) = self.events.reserve().await
         {
             bytes.forget();
+            self.waiting.inc();
             place.send(event);
         }
     }
@@ -150,10 +163,13 @@ impl Lanes {
 
     pub fn hint(&self, heads: Heads) {
         for head in heads.rooms {
-            self.of(&head.room).hint(Hint {
+            self.of(&head.room).hint(Hint::Head {
                 room: head.room,
                 head: head.head,
             });
+        }
+        if heads.access {
+            self.lanes.iter().for_each(|lane| lane.hint(Hint::Access));
         }
     }
 }

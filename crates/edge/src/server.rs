@@ -5,14 +5,19 @@ use crate::body::AnswerBody;
 use crate::cache::{self, Cache};
 use crate::entrance::{self, Entrance};
 use crate::lane::Lane;
+use crate::metrics::Metrics;
+use crate::presence::Presences;
 use crate::pulse::Pulse;
 use crate::queue::{self, Lanes};
 use crate::route::{Route, route};
 use crate::wake::Waker;
 use crate::{Body, Options, Upstream, handshake, headers, proxy, push};
+use bytes::Bytes;
+use futures::StreamExt;
 use http::HeaderValue;
 use http::uri::Authority;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, BodyStream, StreamBody};
+use hyper::body::{Frame, Incoming};
 use problem::Slug;
 use protocol::ConnectionId;
 use std::net::SocketAddr;
@@ -24,6 +29,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// Where the application tells its metrics.
+const METRICS: &str = "/metrics";
 /// Beyond the bound of a shutdown, for what was cut off to notice.
 const CUT_GRACE: Duration = Duration::from_secs(1);
 
@@ -34,6 +41,8 @@ pub(crate) struct Shared {
     pub shutdown: CancellationToken,
     pub tasks: TaskTracker,
     pub upstream: Arc<dyn Upstream>,
+    pub presences: Arc<Presences>,
+    pub metrics: Arc<Metrics>,
     cache: Cache,
     /// Places of requests with the application.
     requests: Arc<Semaphore>,
@@ -76,8 +85,11 @@ pub async fn serve(
         options.tokens.clone(),
         limits.turn_timeout,
     ));
-    let (senders, receivers): (Vec<_>, Vec<_>) =
-        (0..options.lanes.max(1)).map(|_| queue::lane()).unzip();
+    let metrics = Arc::new(Metrics::new());
+    let presences = Presences::new(metrics.clone());
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..options.lanes.max(1))
+        .map(|_| queue::lane(metrics.queued_events.clone()))
+        .unzip();
     let lanes = Lanes::new(senders);
     let waker = Waker::new(application.clone());
     let background = TaskTracker::new();
@@ -89,10 +101,13 @@ pub async fn serve(
             receiver,
             waker.clone(),
             lanes.clone(),
-            limits.poll_interval,
+            presences.clone(),
+            metrics.clone(),
+            &limits,
         );
         background.spawn(lane.run(done.clone()));
     }
+    background.spawn(presences.clone().run(done.clone()));
     if let Some(every) = options.tick {
         background.spawn(tick(application, every, done.clone()));
     }
@@ -102,6 +117,8 @@ pub async fn serve(
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
         upstream,
+        presences,
+        metrics,
         cache: Cache::new(),
         requests: Arc::new(Semaphore::new(limits.requests)),
         connections: AtomicU64::new(0),
@@ -150,7 +167,9 @@ pub(crate) async fn answer(
         };
         let request = http::Request::from_parts(parts, body);
         match route(&path) {
-            Route::Sync(project) => handshake::upgrade(request, project, &request_id, &visit),
+            Route::Sync(project) => {
+                handshake::upgrade(request, project, &authority, &request_id, &visit)
+            }
             _ if headers::is_tunnel(&method) => {
                 proxy::problem(Slug::MethodNotAllowed, "this is not a tunnel", &request_id)
             }
@@ -199,8 +218,12 @@ async fn cached(
     if let Some(found) = key.as_deref().and_then(|key| cache.find(key)) {
         return found;
     }
+    let is_metrics = parts.method == http::Method::GET && parts.uri.path() == METRICS;
     let request = http::Request::from_parts(parts, body);
     let answer = proxy::proxy(request, authority, request_id, visit).await;
+    if is_metrics && answer.status() == http::StatusCode::OK {
+        return measured(answer, &visit.shared.metrics);
+    }
     match key {
         Some(key) => {
             let kept = cache.keep(key, answer).await;
@@ -208,6 +231,15 @@ async fn cached(
         }
         None => answer,
     }
+}
+
+/// The application's metrics, and below them the edge's own: who may see the ones may see the others.
+fn measured(answer: http::Response<Body>, metrics: &Metrics) -> http::Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    let own = futures::stream::iter([Ok(Frame::data(Bytes::from(metrics.text())))]);
+    let body = StreamExt::chain(BodyStream::new(body), own);
+    http::Response::from_parts(parts, StreamBody::new(body).boxed_unsync())
 }
 
 /// Ticks the application, one tick at a time, where nothing else does.

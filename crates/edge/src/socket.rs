@@ -2,6 +2,7 @@
 
 use crate::connection::{Connection, Step};
 use crate::handle::{Closing, Handle, Outgoing};
+use crate::metrics::Dropped;
 use crate::queue::Lanes;
 use crate::server::Shared;
 use crate::wire::Wire;
@@ -51,8 +52,11 @@ pub(crate) async fn serve(
         shared.options.limits.outbound_bytes,
     );
     tracing::debug!(connection = %handle.id, "a WebSocket is open");
+    shared.metrics.websockets.inc();
+    let (presences, metrics) = (shared.presences.clone(), shared.metrics.clone());
+    let limits = &shared.options.limits;
     let socket = Socket {
-        connection: Connection::new(handle, project, token),
+        connection: Connection::new(handle, project, token, presences, metrics, limits),
         stream,
         outgoing,
         lanes: shared.lanes.clone(),
@@ -60,6 +64,7 @@ pub(crate) async fn serve(
         heard_at: Instant::now(),
     };
     socket.run(shared).await;
+    shared.metrics.websockets.dec();
 }
 
 struct Socket {
@@ -105,13 +110,13 @@ impl Socket {
         fragments.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let step = tokio::select! {
-                () = handle.overrun() => Err(End::Close(Closing::overload("the connection reads too slowly"))),
+                () = handle.overrun() => Err(too_slow(shared)),
                 () = shared.shutdown.cancelled() => Err(End::Close(Closing::restart())),
                 _ = self.outgoing.recv_many(&mut batch, BATCHES_PER_FLUSH) => {
                     tokio::select! {
                         biased;
                         written = self.write(&mut batch) => written,
-                        () = handle.overrun() => Err(End::Close(Closing::overload("the connection reads too slowly"))),
+                        () = handle.overrun() => Err(too_slow(shared)),
                         () = shared.shutdown.cancelled() => Err(End::Close(Closing::restart())),
                         () = tokio::time::sleep(keepalive * 3) => Err(End::Gone),
                     }
@@ -156,8 +161,8 @@ impl Socket {
                         self.connection.handle.written(bytes);
                     }
                 }
-                Outgoing::Joined(room) => self.connection.on_joined(room),
-                Outgoing::Left(room) => self.connection.on_left(&room),
+                Outgoing::Joined(room, channel) => self.connection.on_joined(room, channel),
+                Outgoing::Left(room, channel) => self.connection.on_left(&room, channel),
                 Outgoing::Close(reason) => {
                     closing = Some(reason);
                     break;
@@ -242,6 +247,12 @@ impl Socket {
             _ => Ok(()),
         }
     }
+}
+
+/// How a connection ends whose reader does not keep up.
+fn too_slow(shared: &Shared) -> End {
+    shared.metrics.dropped(Dropped::SlowReader);
+    End::Close(Closing::overload("the connection reads too slowly"))
 }
 
 /// Sends a close, then reads until the peer has answered: closing a socket with unread bytes

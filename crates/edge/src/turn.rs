@@ -2,7 +2,7 @@
 
 use crate::handle::Handle;
 use bytes::Bytes;
-use protocol::turn::{Input, RoomTurn, TurnRequest};
+use protocol::turn::{Channel, Input, RoomTurn, TurnRequest};
 use protocol::{ConnectionId, limits};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -59,8 +59,7 @@ impl Turn {
         room: &Arc<str>,
         seen: u64,
         from: Arc<Handle>,
-        auth: Bytes,
-        version: Bytes,
+        (channel, auth, version): (Channel, Bytes, Bytes),
         expected: usize,
     ) {
         let connection = from.id;
@@ -72,6 +71,7 @@ impl Turn {
             auth.len() + version.len(),
             Input::Join {
                 connection,
+                channel,
                 auth,
                 version,
             },
@@ -92,6 +92,20 @@ impl Turn {
             },
         );
         self.moving.insert((at, connection), Moving::Out);
+    }
+
+    /// Asks about a session. Who is asked about took no part: a failed turn does not close it.
+    pub fn check(&mut self, room: &Arc<str>, seen: u64, connection: ConnectionId, session: Bytes) {
+        self.inputs += 1;
+        let at = self.room(room, seen);
+        self.rooms[at].inputs.push(Input::Check {
+            connection,
+            session,
+        });
+    }
+
+    pub fn inputs(&self) -> usize {
+        self.inputs
     }
 
     /// Adds an input that moves nobody.

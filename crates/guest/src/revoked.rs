@@ -18,7 +18,7 @@ thread_local! {
 }
 
 /// Whether the token with these claims is refused although it is valid.
-pub(crate) async fn is_revoked(claims: &Claims, now_s: i64) -> Result<bool, Problem> {
+pub async fn is_revoked(claims: &Claims, now_s: i64) -> Result<bool, Problem> {
     let token = Token {
         tenant: &claims.tenant,
         sub: &claims.sub,

@@ -30,6 +30,21 @@ pub fn clear_cookie(is_https: bool) -> String {
     set_cookie("", is_https, 0)
 }
 
+/// `Set-Cookie` for an access token. It goes to rooms alone, where a page cannot set headers; the
+/// edge takes it from pages of its own host only.
+pub fn set_access_cookie(token: &str, is_https: bool, max_age_s: i64) -> String {
+    let (name, secure) = match is_https {
+        true => ("__Secure-clash_access", "; Secure"),
+        false => ("clash_access", ""),
+    };
+    format!("{name}={token}; Path=/sync; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}")
+}
+
+/// `Set-Cookie` that removes it.
+pub fn clear_access_cookie(is_https: bool) -> String {
+    set_access_cookie("", is_https, 0)
+}
+
 /// The refresh token in the `Cookie` headers of a request. One that is there twice was put in by
 /// somebody else, and nobody can tell which: there is none.
 pub fn refresh_token<'a>(

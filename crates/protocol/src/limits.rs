@@ -50,3 +50,18 @@ pub const OUTBOUND_BYTES: usize = 16 * 1024 * 1024;
 
 /// How often the edge polls a room that has connections: the net under lost pushes.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Keys of presence that one connection may hold, and that one update may name: a cursor, a
+/// selection and a few more for each of some windows. A client that comes back sends what it knows
+/// of the others, too.
+pub const PRESENCE_KEYS: usize = 4_096;
+
+/// Presence of one connection: keys and values. Cursors and selections take a few hundred bytes.
+pub const PRESENCE_BYTES: usize = 64 * 1024;
+
+/// Presence of one room: what 200 people with large selections hold, and what a late joiner gets.
+pub const PRESENCE_ROOM_BYTES: usize = 4 * 1024 * 1024;
+
+/// How far ahead the clock of whoever writes presence may be. A newer entry wins, so one from the
+/// far future could never be removed.
+pub const PRESENCE_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);

@@ -11,7 +11,16 @@ use crate::ids::{BatchId, ConnectionId};
 /// The content type of both bodies.
 pub const CONTENT_TYPE: &str = "application/x-clash-turn";
 /// The version this crate speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
+
+/// What a connection joins in a room: frames of `%LOR` or of `%EPH`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// The document.
+    Document,
+    /// Presence: cursors and selections. The edge keeps and relays them itself.
+    Presence,
+}
 
 /// What happened in some rooms since the last turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +41,7 @@ pub struct RoomTurn<B = Vec<u8>> {
 pub enum Input<B = Vec<u8>> {
     Join {
         connection: ConnectionId,
+        channel: Channel,
         auth: B,
         version: B,
     },
@@ -42,6 +52,11 @@ pub enum Input<B = Vec<u8>> {
         updates: Vec<B>,
     },
     Leave {
+        connection: ConnectionId,
+        session: B,
+    },
+    /// Does this session still hold? Asked when the room's `access` has moved, and at `until_ms`.
+    Check {
         connection: ConnectionId,
         session: B,
     },
@@ -60,6 +75,8 @@ pub struct RoomAnswer<B = Vec<u8>> {
     pub head: u64,
     /// After how many milliseconds the edge should call `/internal/v1/wake` for this room.
     pub wake_after_ms: Option<u64>,
+    /// Moves when somebody's rights may have changed: then the edge checks the room's sessions.
+    pub access: u64,
     pub outputs: Vec<Output<B>>,
 }
 
@@ -67,14 +84,18 @@ pub struct RoomAnswer<B = Vec<u8>> {
 pub enum Output<B = Vec<u8>> {
     Joined {
         connection: ConnectionId,
+        channel: Channel,
         permission: Permission,
         version: B,
         /// Opaque to the edge, which presents it with every later input of this connection.
         session: B,
+        /// When the edge is to check the session, in milliseconds since the Unix epoch.
+        until_ms: u64,
         backfill: Vec<B>,
     },
     JoinError {
         connection: ConnectionId,
+        channel: Channel,
         /// A [`crate::frame::JoinErrorCode`].
         code: u8,
         message: String,
@@ -97,6 +118,13 @@ pub enum Output<B = Vec<u8>> {
         code: u8,
         message: String,
     },
+    /// The session in the place of the one that was presented.
+    Session {
+        connection: ConnectionId,
+        permission: Permission,
+        session: B,
+        until_ms: u64,
+    },
     /// Close the WebSocket with this code.
     Close {
         connection: ConnectionId,
@@ -110,7 +138,8 @@ impl<B> Input<B> {
         match self {
             Self::Join { connection, .. }
             | Self::Update { connection, .. }
-            | Self::Leave { connection, .. } => *connection,
+            | Self::Leave { connection, .. }
+            | Self::Check { connection, .. } => *connection,
         }
     }
 }

@@ -44,6 +44,11 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
+    /// What is still to be read.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub fn byte(&mut self) -> Result<u8, DecodeError> {
         let (first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated)?;
         self.rest = rest;

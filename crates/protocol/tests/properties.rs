@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use protocol::fragment::{Reassembly, encode_update};
 use protocol::frame::{AckStatus, Crdt, Frame, JoinErrorCode, Message, Permission, RoomErrorCode};
-use protocol::turn::{Input, Output, RoomAnswer, RoomTurn, TurnRequest, TurnResponse};
+use protocol::presence;
+use protocol::turn::{Channel, Input, Output, RoomAnswer, RoomTurn, TurnRequest, TurnResponse};
 use protocol::{BatchId, ConnectionId};
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -22,12 +23,23 @@ fn permission() -> impl Strategy<Value = Permission> {
     prop_oneof![Just(Permission::Read), Just(Permission::Write)]
 }
 
+fn channel() -> impl Strategy<Value = Channel> {
+    prop_oneof![Just(Channel::Document), Just(Channel::Presence)]
+}
+
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
-        (connection(), bytes(), bytes()).prop_map(|(connection, auth, version)| Input::Join {
+        (connection(), channel(), bytes(), bytes()).prop_map(
+            |(connection, channel, auth, version)| Input::Join {
+                connection,
+                channel,
+                auth,
+                version
+            }
+        ),
+        (connection(), bytes()).prop_map(|(connection, session)| Input::Check {
             connection,
-            auth,
-            version
+            session
         }),
         (
             connection(),
@@ -51,33 +63,48 @@ fn input() -> impl Strategy<Value = Input> {
 fn output() -> impl Strategy<Value = Output> {
     prop_oneof![
         (
-            connection(),
-            permission(),
+            (connection(), channel(), permission(), any::<u64>()),
             bytes(),
             bytes(),
             prop::collection::vec(bytes(), 0..5)
         )
-            .prop_map(|(connection, permission, version, session, backfill)| {
-                Output::Joined {
-                    connection,
-                    permission,
-                    version,
-                    session,
-                    backfill,
+            .prop_map(
+                |((connection, channel, permission, until_ms), version, session, backfill)| {
+                    Output::Joined {
+                        connection,
+                        channel,
+                        permission,
+                        version,
+                        session,
+                        until_ms,
+                        backfill,
+                    }
                 }
-            }),
+            ),
+        (connection(), permission(), bytes(), any::<u64>()).prop_map(
+            |(connection, permission, session, until_ms)| Output::Session {
+                connection,
+                permission,
+                session,
+                until_ms,
+            }
+        ),
         (
             connection(),
+            channel(),
             any::<u8>(),
             ".{0,20}",
             prop::option::of(bytes())
         )
-            .prop_map(|(connection, code, message, version)| Output::JoinError {
-                connection,
-                code,
-                message,
-                version
-            }),
+            .prop_map(
+                |(connection, channel, code, message, version)| Output::JoinError {
+                    connection,
+                    channel,
+                    code,
+                    message,
+                    version
+                }
+            ),
         (connection(), batch(), any::<u8>()).prop_map(|(connection, batch, status)| Output::Ack {
             connection,
             batch,
@@ -178,13 +205,13 @@ proptest! {
     #[test]
     fn rl3_turn_responses_round_trip(
         rooms in prop::collection::vec(
-            (room(), any::<u64>(), prop::option::of(any::<u64>()), prop::collection::vec(output(), 0..6)),
+            (room(), any::<[u64; 2]>(), prop::option::of(any::<u64>()), prop::collection::vec(output(), 0..6)),
             0..4,
         ),
     ) {
         let rooms = rooms
             .into_iter()
-            .map(|(room, head, wake_after_ms, outputs)| RoomAnswer { room, head, wake_after_ms, outputs })
+            .map(|(room, [head, access], wake_after_ms, outputs)| RoomAnswer { room, head, wake_after_ms, access, outputs })
             .collect();
         let response = TurnResponse { rooms };
         prop_assert_eq!(TurnResponse::decode(&response.encode()), Ok(response));
@@ -205,7 +232,8 @@ proptest! {
         let _ = TurnRequest::decode(&noise);
         let _ = TurnResponse::decode(&noise);
         let _ = Frame::decode(&noise);
-        if let Some(first) = noise.first_mut() { *first = 1; }
+        let _ = presence::decode(&noise);
+        if let Some(first) = noise.first_mut() { *first = protocol::turn::VERSION; }
         let _ = TurnRequest::decode(&noise);
         let _ = TurnResponse::decode(&noise);
         let framed = [b"%LOR\x02p1".as_slice(), &[kind], &noise].concat();
@@ -220,7 +248,7 @@ proptest! {
     ) {
         let mut request = TurnRequest { rooms: vec![RoomTurn { room: "p".into(), seen: 1, inputs }] }.encode();
         let mut response = TurnResponse {
-            rooms: vec![RoomAnswer { room: "p".into(), head: 1, wake_after_ms: None, outputs }],
+            rooms: vec![RoomAnswer { room: "p".into(), head: 1, wake_after_ms: None, access: 0, outputs }],
         }.encode();
         let (i, j) = (at.index(request.len()), at.index(response.len()));
         request[i] = byte;

@@ -1,7 +1,7 @@
 //! Room turns: the bytes of an independent encoder, and hostile bodies.
 
 use protocol::frame::Permission;
-use protocol::turn::{Input, Output, RoomAnswer, RoomTurn, TurnRequest, TurnResponse};
+use protocol::turn::{Channel, Input, Output, RoomAnswer, RoomTurn, TurnRequest, TurnResponse};
 use protocol::{BatchId, ConnectionId, DecodeError};
 use serde_json::Value;
 
@@ -16,8 +16,15 @@ fn vector(name: &str) -> Vec<u8> {
 fn requests() -> Vec<(&'static str, TurnRequest)> {
     let join = Input::Join {
         connection: ConnectionId(7),
+        channel: Channel::Document,
         auth: b"token".into(),
         version: vec![0],
+    };
+    let enter = Input::Join {
+        connection: ConnectionId(7),
+        channel: Channel::Presence,
+        auth: b"token".into(),
+        version: vec![],
     };
     let update = Input::Update {
         connection: ConnectionId(300),
@@ -27,6 +34,10 @@ fn requests() -> Vec<(&'static str, TurnRequest)> {
     };
     let leave = Input::Leave {
         connection: ConnectionId(1),
+        session: b"session".into(),
+    };
+    let check = Input::Check {
+        connection: ConnectionId(300),
         session: b"session".into(),
     };
     let room = |room: &str, seen, inputs| RoomTurn {
@@ -46,7 +57,7 @@ fn requests() -> Vec<(&'static str, TurnRequest)> {
             "request_all_inputs",
             TurnRequest {
                 rooms: vec![
-                    room("p1", 12, vec![join.clone(), update, leave]),
+                    room("p1", 12, vec![join.clone(), enter, update, leave, check]),
                     room("p2", 0, vec![join]),
                 ],
             },
@@ -58,19 +69,32 @@ fn responses() -> Vec<(&'static str, TurnResponse)> {
     let outputs = vec![
         Output::Joined {
             connection: ConnectionId(7),
+            channel: Channel::Document,
             permission: Permission::Write,
             version: vec![0],
             session: b"s".into(),
+            until_ms: 1_700_000_000_000,
             backfill: vec![vec![0xcc]],
+        },
+        Output::Joined {
+            connection: ConnectionId(7),
+            channel: Channel::Presence,
+            permission: Permission::Read,
+            version: vec![],
+            session: b"s".into(),
+            until_ms: 0,
+            backfill: vec![],
         },
         Output::JoinError {
             connection: ConnectionId(8),
+            channel: Channel::Document,
             code: 2,
             message: "not found".into(),
             version: None,
         },
         Output::JoinError {
             connection: ConnectionId(8),
+            channel: Channel::Presence,
             code: 1,
             message: "é".into(),
             version: Some(vec![5]),
@@ -98,17 +122,25 @@ fn responses() -> Vec<(&'static str, TurnResponse)> {
             code: 1008,
             reason: "room_closed".into(),
         },
+        Output::Session {
+            connection: ConnectionId(9),
+            permission: Permission::Read,
+            session: b"s2".into(),
+            until_ms: 1_700_000_000_000,
+        },
     ];
     let p1 = RoomAnswer {
         room: "p1".into(),
         head: 70_000,
         wake_after_ms: Some(250),
+        access: 3,
         outputs,
     };
     let p2 = RoomAnswer {
         room: "p2".into(),
         head: 0,
         wake_after_ms: None,
+        access: 0,
         outputs: vec![],
     };
     vec![
@@ -158,26 +190,26 @@ fn rl3_every_truncated_turn_is_refused() {
 
 #[test]
 fn rl3_hostile_turns_have_a_typed_refusal() {
-    let close = b"\x01\x01\x02p1\x00\x00\x01\x05\x01\x80\x80\x04\x00";
+    let close = b"\x02\x01\x02p1\x00\x00\x00\x01\x05\x01\x80\x80\x04\x00";
     for (body, expected) in [
         (b"".as_slice(), DecodeError::Truncated),
         (
-            b"\x02\x00",
+            b"\x01\x00",
             DecodeError::UnknownTag {
                 what: "turn version",
-                value: 2,
+                value: 1,
             },
         ),
         (
-            b"\x01\xff\xff\xff\x7f",
+            b"\x02\xff\xff\xff\x7f",
             DecodeError::CountExceedsBytes {
                 claimed: 268_435_455,
                 left: 0,
             },
         ),
-        (b"\x01\x00!", DecodeError::TrailingBytes(1)),
+        (b"\x02\x00!", DecodeError::TrailingBytes(1)),
         (
-            b"\x01\x01\x02p1\x00\x02\x01",
+            b"\x02\x01\x02p1\x00\x02\x01",
             DecodeError::CountExceedsBytes {
                 claimed: 2,
                 left: 1,

@@ -1,11 +1,11 @@
 //! Outputs of a turn, within the size that an answer may have.
 
 use loro::VersionVector;
-use protocol::frame::{AckStatus, JoinErrorCode, RoomErrorCode};
-use protocol::turn::Output;
+use protocol::frame::{AckStatus, JoinErrorCode, Permission, RoomErrorCode};
+use protocol::turn::{Channel, Output};
 use protocol::{BatchId, ConnectionId, limits};
 
-use crate::access::{Grant, Session};
+use crate::access::Session;
 use crate::room::{Fate, Room};
 use crate::{Backfill, RoomsError};
 
@@ -56,24 +56,21 @@ impl Default for Budget {
 pub fn joined(
     room: &mut Room,
     connection: ConnectionId,
-    grant: Grant,
+    session: &Session,
     version: &VersionVector,
+    now_ms: i64,
     budget: &mut Budget,
 ) -> Result<Output, RoomsError> {
     let Backfill { version, updates } = room.answer_join(version)?;
     let bytes = version.len() + updates.iter().map(Vec::len).sum::<usize>();
     if budget.take(bytes) {
-        let permission = grant.permission;
-        let session = Session {
-            grant,
-            epoch: room.epoch,
-        }
-        .encode();
         return Ok(Output::Joined {
             connection,
-            permission,
+            channel: Channel::Document,
+            permission: session.grant.permission,
             version,
-            session,
+            session: session.encode(),
+            until_ms: session.until_ms(now_ms),
             backfill: updates,
         });
     }
@@ -86,12 +83,37 @@ pub fn joined(
         });
     }
     let message = "the room is too large to be sent whole".to_owned();
-    Ok(join_error(connection, JoinErrorCode::Application, message))
+    Ok(join_error(
+        connection,
+        Channel::Document,
+        JoinErrorCode::Application,
+        message,
+    ))
 }
 
-pub fn join_error(connection: ConnectionId, code: JoinErrorCode, message: String) -> Output {
+/// A connection that joined the presence of a room. Who may see may be seen: whoever reads may
+/// also show a cursor.
+pub fn entered(connection: ConnectionId, session: &Session, now_ms: i64) -> Output {
+    Output::Joined {
+        connection,
+        channel: Channel::Presence,
+        permission: Permission::Write,
+        version: Vec::new(),
+        session: session.encode(),
+        until_ms: session.until_ms(now_ms),
+        backfill: Vec::new(),
+    }
+}
+
+pub fn join_error(
+    connection: ConnectionId,
+    channel: Channel,
+    code: JoinErrorCode,
+    message: String,
+) -> Output {
     Output::JoinError {
         connection,
+        channel,
         code: code.as_u8(),
         message,
         version: None,
@@ -99,20 +121,40 @@ pub fn join_error(connection: ConnectionId, code: JoinErrorCode, message: String
 }
 
 /// The answer to every join that is not allowed: it does not tell whether the room exists.
-pub fn not_found(connection: ConnectionId) -> Output {
+pub fn not_found(connection: ConnectionId, channel: Channel) -> Output {
     join_error(
         connection,
+        channel,
         JoinErrorCode::AuthFailed,
         "not found".to_owned(),
     )
 }
 
-/// The room of this connection is gone.
-pub fn evicted(connection: ConnectionId) -> Output {
+/// Ends the membership of a connection, and says why.
+pub fn evicted(connection: ConnectionId, why: &str) -> Output {
     Output::RoomError {
         connection,
         code: RoomErrorCode::Evicted.as_u8(),
-        message: "the project is gone".to_owned(),
+        message: why.to_owned(),
+    }
+}
+
+/// Asks a client to join again, which tells it its permission and takes a fresh token.
+pub fn rejoin(connection: ConnectionId, why: &str) -> Output {
+    Output::RoomError {
+        connection,
+        code: RoomErrorCode::Rejoin.as_u8(),
+        message: why.to_owned(),
+    }
+}
+
+/// The session that the edge keeps from now on.
+pub fn session(connection: ConnectionId, session: &Session, now_ms: i64) -> Output {
+    Output::Session {
+        connection,
+        permission: session.grant.permission,
+        session: session.encode(),
+        until_ms: session.until_ms(now_ms),
     }
 }
 

@@ -65,10 +65,18 @@ pub async fn lock<'w, 'd, D: Database>(
 impl<D: Database> Locked<'_, '_, D> {
     /// Appends an update of the server that the room already holds.
     pub async fn append(&mut self, bytes: Vec<u8>, now_ms: i64) -> Result<(), RoomsError> {
-        let entry = NewEntry {
-            bytes,
-            actor: ACTOR.to_owned(),
-        };
+        self.append_as(bytes, ACTOR, now_ms).await
+    }
+
+    /// The same of somebody else.
+    pub async fn append_as(
+        &mut self,
+        bytes: Vec<u8>,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<(), RoomsError> {
+        let actor = actor.to_owned();
+        let entry = NewEntry { bytes, actor };
         let append = Append {
             room: &self.head.room,
             epoch: self.head.epoch,

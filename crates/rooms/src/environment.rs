@@ -18,6 +18,14 @@ pub trait Environment {
         project: &str,
         tenant: &str,
     ) -> impl Future<Output = Result<Option<Grant>, StoreError>>;
+    /// What the holder of a grant, by its credentials, is allowed now; `None` for nothing any more.
+    fn renew(
+        &self,
+        database: &impl Database,
+        credentials: &[u8],
+        project: &str,
+        tenant: &str,
+    ) -> impl Future<Output = Result<Option<Grant>, StoreError>>;
     /// Waits about a millisecond.
     fn pause(&self) -> impl Future<Output = ()>;
 }

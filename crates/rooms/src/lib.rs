@@ -1,5 +1,5 @@
-//! What happens in rooms: turns of the edge, the node processor, effects of tasks, compaction
-//! (SPEC sections 4 and 5).
+//! What happens in rooms: turns of the edge, reads and edits over HTTP, the node processor, effects
+//! of tasks, compaction (SPEC sections 4 and 5).
 //!
 //! A room's truth is its log in the store. A [`Room`] is a warm copy of its document: a cache,
 //! checked against the log's head before every use and dropped whenever a write was not committed.
@@ -8,25 +8,35 @@
 
 pub mod access;
 pub mod answer;
+pub mod author;
 pub mod backup;
 pub mod compact;
 pub mod edit;
 pub mod environment;
 pub mod error;
+pub mod follow;
 pub mod history;
+pub mod import;
 pub mod load;
+pub mod operate;
 pub mod process;
+pub mod read;
 pub mod room;
 pub mod tick;
 pub mod turn;
 pub mod warm;
 
 pub use access::{Grant, Session};
+pub use author::Author;
 pub use compact::compact;
 pub use edit::{Applied, apply_effect, document_json};
 pub use environment::Environment;
 pub use error::RoomsError;
+pub use follow::{Change, Follower, Look};
+pub use import::{Import, Imported, import};
+pub use operate::{Operated, Outcome, operate};
 pub use process::{Note, Processed, process};
+pub use read::{Shown, read};
 pub use room::{Backfill, Fate, Room};
 pub use tick::{Ticked, tick};
 pub use turn::turn;

@@ -90,7 +90,7 @@ async fn pass(
     }
     // Usually there is nothing to do: find that out without the write lock.
     let mut open = crate::load::open(database, warm, environment, &head).await?;
-    let plan = open.room.at_latest(canvas::plan)?;
+    let plan = open.room.plan()?;
     let seq = open.room.seq;
     open.keep();
     if plan.steps.is_empty() {
@@ -105,7 +105,7 @@ async fn pass(
     let plan = if locked.head.head_seq == seq {
         plan
     } else {
-        locked.open.room.at_latest(canvas::plan)?
+        locked.open.room.plan()?
     };
     let now_ms = environment.now_ms();
     let tasks = Tasks::insert(&locked, environment, &plan.steps, now_ms).await?;

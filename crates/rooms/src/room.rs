@@ -1,20 +1,25 @@
 //! A warm document: kept detached, so that importing an update costs microseconds, and checked out
 //! only where its state is wanted.
 
-use std::collections::HashSet;
+mod edit;
+mod export;
+mod plan;
 
-use loro::{EncodedBlobMode, ExportMode, Frontiers, LoroDoc, VersionVector};
+use std::collections::{HashMap, HashSet};
+
+use loro::{EncodedBlobMode, ExportMode, Frontiers, LoroDoc, PeerID, VersionVector};
 use protocol::limits;
 use store::rooms::Entry;
 
 use crate::RoomsError;
+use crate::author::Author;
 
 /// Pending updates (whose dependencies are missing) that a room keeps: a full first upload whose
 /// pieces arrive in the wrong order.
 const PENDING_BYTES: usize = limits::REASSEMBLED_BYTES;
 
-/// From this size on a full join is answered with a snapshot, which clients import lazily, instead
-/// of with updates.
+/// From this size on a full join is answered with the last snapshot, which clients import lazily,
+/// and what came after it, instead of with updates. Compaction makes the snapshots.
 const SNAPSHOT_JOIN_BYTES: usize = 256 * 1024;
 
 /// A document takes this many bytes of memory for one byte of its log, roughly.
@@ -37,7 +42,12 @@ pub struct Room {
     pending_bytes: usize,
     /// A full snapshot for joins, and what it holds.
     snapshot: Option<(VersionVector, Vec<u8>)>,
+    /// Under which peer each author edits here, but for the server's own. Nobody else uses these
+    /// peers: whatever a room wrote and could not commit goes away with it.
+    peers: HashMap<String, PeerID>,
     is_tainted: bool,
+    /// What the node processor has seen.
+    planned: Option<plan::Planned>,
 }
 
 /// What becomes of an update.
@@ -90,7 +100,9 @@ impl Room {
             pending: HashSet::new(),
             pending_bytes: 0,
             snapshot: snapshot.map(|snapshot| (version, snapshot)),
+            peers: HashMap::new(),
             is_tainted: false,
+            planned: None,
         };
         for entry in log {
             room.apply(entry);
@@ -156,21 +168,22 @@ impl Room {
 
     /// What a client at `version` lacks. What the room has pending comes along: the client must
     /// hold it, too, when the missing base arrives.
+    ///
+    /// Nothing here needs the document's state: a checkout of a large one takes seconds, during
+    /// which every other room would wait.
     pub fn answer_join(&mut self, version: &VersionVector) -> Result<Backfill, RoomsError> {
         let own = self.document.oplog_vv();
-        let known: VersionVector = own
-            .iter()
-            .filter_map(|(peer, end)| {
-                let known = version.get(peer).copied().unwrap_or(0).min(*end);
-                (known > 0).then_some((*peer, known))
-            })
-            .collect();
+        let known = self.known_of(version);
         let mut updates = Vec::new();
         if known != own {
-            if version.is_empty() && self.bytes > SNAPSHOT_JOIN_BYTES {
-                updates = self.snapshot_and_tail()?;
-            } else {
-                updates.push(self.document.export(ExportMode::updates(&known))?);
+            match &self.snapshot {
+                Some((at, snapshot)) if version.is_empty() && self.bytes > SNAPSHOT_JOIN_BYTES => {
+                    updates.push(snapshot.clone());
+                    if *at != own {
+                        updates.push(self.document.export(ExportMode::updates(at))?);
+                    }
+                }
+                Some(_) | None => updates.push(self.document.export(ExportMode::updates(&known))?),
             }
         }
         updates.extend(self.pending_updates()?);
@@ -180,27 +193,12 @@ impl Room {
         })
     }
 
-    /// The kept snapshot and what came after it; a fresh snapshot when that is more than half of it.
-    fn snapshot_and_tail(&mut self) -> Result<Vec<Vec<u8>>, RoomsError> {
-        if let Some((version, snapshot)) = &self.snapshot {
-            if *version == self.document.oplog_vv() {
-                return Ok(vec![snapshot.clone()]);
-            }
-            let tail = self.document.export(ExportMode::updates(version))?;
-            if tail.len() < snapshot.len() / 2 {
-                return Ok(vec![snapshot.clone(), tail]);
-            }
-        }
-        let snapshot = self.export_snapshot()?;
-        self.snapshot = Some((self.document.oplog_vv(), snapshot.clone()));
-        Ok(vec![snapshot])
-    }
-
-    /// A full snapshot at the latest version. Checked out first: exporting one while detached would
-    /// travel through the whole history.
+    /// A full snapshot at the latest version, which is kept for joins. Checked out first: exporting
+    /// one while detached would travel through the whole history.
     pub fn export_snapshot(&mut self) -> Result<Vec<u8>, RoomsError> {
-        let snapshot = self.at_latest(|document| document.export(ExportMode::Snapshot))?;
-        Ok(snapshot?)
+        let snapshot = self.at_latest(|document| document.export(ExportMode::Snapshot))??;
+        self.snapshot = Some((self.document.oplog_vv(), snapshot.clone()));
+        Ok(snapshot)
     }
 
     /// What waits for its dependencies, as one update.
@@ -233,30 +231,7 @@ impl Room {
     where
         RoomsError: From<E>,
     {
-        self.edit_as(canvas::write::COMMIT_MESSAGE, write)
-    }
-
-    /// The same with another commit message.
-    pub fn edit_as<E>(
-        &mut self,
-        message: &str,
-        write: impl FnOnce(&LoroDoc) -> Result<(), E>,
-    ) -> Result<Option<Vec<u8>>, RoomsError>
-    where
-        RoomsError: From<E>,
-    {
-        self.check_out()?;
-        let before = self.document.oplog_vv();
-        write(&self.document)?;
-        canvas::write::commit_as(&self.document, message);
-        let update = if self.document.oplog_vv() == before {
-            None
-        } else {
-            Some(self.document.export(ExportMode::updates(&before))?)
-        };
-        self.document.detach();
-        self.bytes += update.as_ref().map_or(0, Vec::len);
-        Ok(update)
+        self.edit_by(&Author::Server, write)
     }
 
     fn check_out(&mut self) -> Result<(), RoomsError> {

@@ -7,6 +7,7 @@
 
 mod catchup;
 mod inputs;
+mod sessions;
 
 use std::collections::HashSet;
 
@@ -17,7 +18,7 @@ use protocol::{BatchId, ConnectionId};
 use store::rooms::{self as log, Append, Head, NewEntry};
 use store::{Database, StoreError, Transaction, begin, or_rollback};
 
-use crate::access::Grant;
+use crate::access::Session;
 use crate::answer::{self, Budget};
 use crate::load::{self, Open};
 use crate::warm::Warm;
@@ -39,13 +40,15 @@ struct Active<'a> {
     /// What is going to be appended.
     accepted: Vec<NewEntry>,
     planned: Vec<Planned>,
+    /// What was found out about the sessions of this turn.
+    seen: sessions::Seen,
 }
 
 /// What an input comes to, before it is known to be committed.
 enum Planned {
     Join {
         connection: ConnectionId,
-        grant: Grant,
+        session: Session,
         version: VersionVector,
     },
     Batch {
@@ -75,7 +78,7 @@ pub async fn turn(
     }
     let mut answers = Vec::with_capacity(rooms.len());
     for room in rooms {
-        answers.push(finish(database, room, &mut budget).await?);
+        answers.push(finish(database, environment, room, &mut budget).await?);
     }
     Ok(TurnResponse { rooms: answers })
 }
@@ -111,6 +114,7 @@ async fn start<'a>(
             open,
             accepted: Vec::new(),
             planned: Vec::new(),
+            seen: sessions::Seen::default(),
         });
     }
     Ok(rooms)
@@ -208,6 +212,7 @@ async fn follow(database: &impl Database, active: &mut Active<'_>) -> Result<(),
 /// Answers a room after the commit, and puts its document back.
 async fn finish(
     database: &impl Database,
+    environment: &impl Environment,
     mut active: Active<'_>,
     budget: &mut Budget,
 ) -> Result<RoomAnswer, RoomsError> {
@@ -244,12 +249,14 @@ async fn finish(
             }
             Planned::Join {
                 connection,
-                grant,
+                session,
                 version,
             } => {
                 if let Some(open) = &mut active.open {
-                    let room = &mut open.room;
-                    outputs.push(answer::joined(room, connection, grant, &version, budget)?);
+                    let (room, now_ms) = (&mut open.room, environment.now_ms());
+                    let joined =
+                        answer::joined(room, connection, &session, &version, now_ms, budget)?;
+                    outputs.push(joined);
                 }
             }
         }
@@ -279,6 +286,10 @@ async fn finish(
         room: active.turn.room,
         head,
         wake_after_ms,
+        access: active
+            .head
+            .as_ref()
+            .map_or(0, |head| wire_head(head.access)),
         outputs,
     })
 }

@@ -9,7 +9,8 @@ use crate::room::Room;
 /// Memory for warm rooms in one instance.
 pub const BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
-/// Rooms by id, the least recently used leave first.
+/// Rooms by id, the least recently used leave first. The last one stays also when it is larger than
+/// the budget: without it, it would be loaded again for every turn.
 pub struct Warm {
     budget_bytes: usize,
     slots: RefCell<Slots>,
@@ -122,8 +123,8 @@ impl Slots {
                 .rooms
                 .iter()
                 .filter_map(|(name, slot)| match slot {
-                    Slot::Idle { used, .. } => Some((*used, name.clone())),
-                    Slot::Taken => None,
+                    Slot::Idle { used, .. } if *used < self.uses => Some((*used, name.clone())),
+                    Slot::Idle { .. } | Slot::Taken => None,
                 })
                 .min();
             let Some((_, name)) = oldest else { return };
@@ -202,5 +203,19 @@ mod tests {
         assert_eq!(warm.len(), 2);
         assert!(matches!(warm.take("p2"), Taken::Cold(_)));
         assert!(matches!(warm.take("p1"), Taken::Warm(..)));
+    }
+
+    #[test]
+    fn rm11_a_room_larger_than_the_budget_stays_until_the_next_one_is_used() {
+        let warm = Warm::new(1);
+        for name in ["p1", "p2"] {
+            let Taken::Cold(lease) = warm.take(name) else {
+                panic!("not cold")
+            };
+            lease.keep(room());
+            assert_eq!(warm.len(), 1, "{name}");
+        }
+        assert!(matches!(warm.take("p1"), Taken::Cold(_)));
+        assert!(matches!(warm.take("p2"), Taken::Warm(..)));
     }
 }

@@ -133,8 +133,10 @@ fn rm14_a_room_made_of_a_backup_is_the_same_room() {
             sub: "alice".into(),
             permission: protocol::frame::Permission::Write,
             expires_at_ms: i64::MAX / 2,
+            credentials: b"alice".to_vec(),
         },
         epoch: EPOCH,
+        access: 0,
     };
     let input = protocol::turn::Input::Update {
         connection: protocol::ConnectionId(1),

@@ -30,10 +30,12 @@ fn for_long(sub: &str) -> Vec<u8> {
         sub: sub.into(),
         permission: Permission::Write,
         expires_at_ms: i64::MAX / 2,
+        credentials: sub.as_bytes().to_vec(),
     };
     Session {
         grant,
         epoch: EPOCH,
+        access: 0,
     }
     .encode()
 }

@@ -3,6 +3,10 @@
 
 #[path = "backup.rs"]
 mod backup;
+#[path = "document.rs"]
+mod document;
+#[path = "follow.rs"]
+mod follow;
 #[path = "forged.rs"]
 mod forged;
 #[path = "history.rs"]
@@ -13,6 +17,8 @@ mod hostile;
 mod large;
 #[path = "processor.rs"]
 mod processor;
+#[path = "rights.rs"]
+mod rights;
 #[path = "rollback.rs"]
 mod rollback;
 #[path = "simulation.rs"]

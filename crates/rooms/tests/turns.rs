@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use loro::LoroDoc;
 use protocol::frame::Permission;
-use protocol::turn::{Input, Output, RoomTurn};
+use protocol::turn::{Channel, Input, Output, RoomTurn};
 use protocol::{BatchId, ConnectionId};
 use serde_json::json;
 
@@ -174,6 +174,7 @@ fn rm3_unknown_projects_and_tokens_answer_not_found() {
         };
         let answer = world.turn_of(vec![turn]).unwrap().pop().unwrap();
         let expected = Output::JoinError {
+            channel: Channel::Document,
             connection: ConnectionId(1),
             code: 2,
             message: "not found".into(),
@@ -302,10 +303,12 @@ fn rm6_viewers_receive_and_cannot_write() {
     }
     let alice = session_of_alice();
     world.clock.now_ms.set(world.clock.now_ms.get() + 60_000);
-    assert_eq!(
-        world.turn(1, vec![input(alice)]).outputs,
-        [ack(1, 1, 3)],
-        "expired"
+    let answer = world.turn(1, vec![input(alice)]);
+    assert_eq!(answer.outputs[0], ack(1, 1, 3), "expired");
+    let told = &answer.outputs[1];
+    assert!(
+        matches!(told, Output::RoomError { code: 2, .. }),
+        "{told:?}"
     );
     assert_eq!(world.number("SELECT count(*) AS n FROM room_updates"), 0);
 }
@@ -336,7 +339,12 @@ fn rm6_a_deleted_project_evicts_and_its_successor_is_another() {
         &[],
     );
     let answer = world.turn(2, vec![update(1, 3, vec![second])]);
-    assert_eq!(answer.outputs, [ack(1, 3, 3)]);
+    assert_eq!(answer.outputs[0], ack(1, 3, 3));
+    let told = &answer.outputs[1];
+    assert!(
+        matches!(told, Output::RoomError { code: 2, .. }),
+        "{told:?}"
+    );
     assert_eq!(world.json()["nodes"], json!({}));
 }
 

@@ -1,5 +1,6 @@
 //! Members of tenants and projects, and their roles (GW9).
 
+use crate::revocations;
 use crate::{Cursor, Database, Row, StoreError, Value, begin, or_rollback, read_one, sql};
 
 /// Somebody in a tenant or a project.
@@ -25,6 +26,47 @@ impl Member {
 pub enum Circle<'a> {
     Tenant(&'a str),
     Project(&'a str),
+}
+
+/// Until when the tokens of somebody are refused whose role in a tenant ends: they name the role.
+#[derive(Clone, Copy, Debug)]
+pub struct TokensEnd {
+    pub not_before_s: i64,
+    pub expires_at_s: i64,
+}
+
+impl TokensEnd {
+    async fn revoke(
+        self,
+        database: &impl Database,
+        tenant: &str,
+        sub: &str,
+    ) -> Result<(), StoreError> {
+        let (not_before_s, expires_at_s) = (self.not_before_s, self.expires_at_s);
+        revocations::revoke_principal(database, tenant, sub, not_before_s, expires_at_s).await
+    }
+}
+
+/// The same as [`put`], on its own; who had another role in the tenant needs new tokens.
+pub async fn set(
+    database: &impl Database,
+    circle: Circle<'_>,
+    member: &Member,
+    tokens_end: TokensEnd,
+) -> Result<i64, StoreError> {
+    let transaction = begin(database).await?;
+    let set = async {
+        let before = role(database, circle, &member.sub).await?;
+        let since_ms = put(database, circle, member).await?;
+        let is_changed = before.is_some_and(|before| before != member.role);
+        if let (Circle::Tenant(tenant), true) = (circle, is_changed) {
+            tokens_end.revoke(database, tenant, &member.sub).await?;
+        }
+        Ok(since_ms)
+    };
+    let since_ms = or_rollback(database, set.await).await?;
+    transaction.commit().await?;
+    Ok(since_ms)
 }
 
 /// Adds a member or changes the role; gives the time since when.
@@ -107,6 +149,7 @@ pub async fn remove(
     database: &impl Database,
     circle: Circle<'_>,
     sub: &str,
+    tokens_end: TokensEnd,
 ) -> Result<bool, StoreError> {
     let (statement, of) = match circle {
         Circle::Tenant(tenant) => (sql!("members/delete_of_tenant"), tenant),
@@ -119,6 +162,9 @@ pub async fn remove(
             let parameters = [tenant.into(), sub.into()];
             let left = database.query(sql!("members/leave_projects"), &parameters);
             left.await?;
+            if !removed.is_empty() {
+                tokens_end.revoke(database, tenant, sub).await?;
+            }
         }
         Ok(!removed.is_empty())
     };

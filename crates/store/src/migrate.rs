@@ -24,6 +24,10 @@ const MIGRATIONS: &[Migration] = &[
         include_str!("../../../migrations/0004_assets.sql"),
     ),
     (
+        "0005_access",
+        include_str!("../../../migrations/0005_access.sql"),
+    ),
+    (
         "0006_history",
         include_str!("../../../migrations/0006_history.sql"),
     ),

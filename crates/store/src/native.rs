@@ -8,6 +8,9 @@ use rusqlite::types::ValueRef;
 use crate::stand_in::Limits;
 use crate::{Database, Rows, StoreError, Value};
 
+/// Statements that stay prepared: as many as the busiest user of one connection has.
+const PREPARED_STATEMENTS: usize = 64;
+
 /// A connection to a file, or to a database in memory.
 pub struct Native {
     connection: RefCell<rusqlite::Connection>,
@@ -28,6 +31,7 @@ impl Native {
         connection
             .busy_timeout(std::time::Duration::from_secs(5))
             .map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
         Ok(Self {
             connection: RefCell::new(connection),
             limits: None,

@@ -6,7 +6,7 @@ mod work;
 
 use serde::Serialize;
 
-pub use entries::{Entry, NewEntry, log};
+pub use entries::{Author, Entry, NewEntry, authors, log};
 pub use snapshots::{begin_with_snapshot, snapshot, store_snapshot};
 pub use work::{LiveTask, NewTask, cancel_tasks, insert_tasks, live_tasks};
 
@@ -31,6 +31,8 @@ pub struct Head {
     pub processed_seq: i64,
     pub snapshot_seq: i64,
     pub log_bytes: i64,
+    /// Moves when somebody of the tenant may have lost or changed rights.
+    pub access: i64,
 }
 
 /// What one room appends in a transaction.
@@ -57,6 +59,7 @@ pub async fn heads(database: &impl Database, rooms: &[&str]) -> Result<Vec<Head>
                 processed_seq: row.integer("processed_seq")?,
                 snapshot_seq: row.integer("snapshot_seq")?,
                 log_bytes: row.integer("log_bytes")?,
+                access: row.integer("access")?,
             })
         })
         .collect()

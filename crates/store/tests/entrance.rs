@@ -10,7 +10,13 @@ use store::idempotency::{self, Claim, Kept, Key};
 use store::invitations::{self, Invitation};
 use store::members::{self, Circle};
 use store::native::Native;
+use store::revocations;
 use store::{Database, migrate};
+
+const TOKENS_END: members::TokensEnd = members::TokensEnd {
+    not_before_s: 5,
+    expires_at_s: 1_000,
+};
 
 fn take(database: &Native, want: i64, now_ms: i64) -> (i64, i64) {
     let wish = Wish {
@@ -199,13 +205,28 @@ fn gw9_an_invitation_is_accepted_once() {
     assert_eq!(accept("i2", "alice", 3).as_deref(), Some("i2"));
     assert_eq!(role(tenant, "alice").as_deref(), Some("editor"));
     assert_eq!(accept("i3", "bob", 100), None, "too late");
-    // Who leaves the tenant leaves its projects.
-    assert!(block_on(members::remove(&database, tenant, "alice")).unwrap());
+    // Another role needs new tokens, the same one does not.
+    let revoked = |sub| block_on(revocations::not_before_s(&database, "default", sub)).unwrap();
+    let set = |role: &str| {
+        let member = members::Member {
+            sub: "alice".into(),
+            role: role.into(),
+            created_at_ms: 9,
+        };
+        block_on(members::set(&database, tenant, &member, TOKENS_END)).unwrap()
+    };
+    set("editor");
+    assert_eq!(revoked("alice"), None);
+    set("viewer");
+    assert_eq!(revoked("alice"), Some(TOKENS_END.not_before_s));
+    // Who leaves the tenant leaves its projects, and its tokens.
+    assert!(block_on(members::remove(&database, tenant, "alice", TOKENS_END)).unwrap());
     assert_eq!(
         (role(tenant, "alice"), role(project, "alice")),
         (None, None)
     );
-    assert!(!block_on(members::remove(&database, tenant, "alice")).unwrap());
+    assert_eq!(revoked("bob"), None);
+    assert!(!block_on(members::remove(&database, tenant, "alice", TOKENS_END)).unwrap());
     assert_nothing_open(&database);
 }
 

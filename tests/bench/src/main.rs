@@ -5,12 +5,13 @@
 //! the command line (SPEC.md), and no crate of the inside but the wire format's.
 
 mod bare;
+mod durable_object;
 mod idle;
-mod join;
 mod load;
 mod machine;
 mod media;
 mod member;
+mod node_packages;
 mod picture;
 mod process;
 mod report;
@@ -49,9 +50,12 @@ struct Args {
     /// Keep the stack's state here between runs, which saves the first start when no starts are measured
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Where the figures go as JSON
-    #[arg(long, default_value = "out/bench.json", value_name = "FILE")]
-    json: PathBuf,
+    /// Where the figures go as JSON [default: out/bench.json, or nowhere when they are printed]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// What standard output is to hold
+    #[arg(long, value_enum, default_value_t = Print::Table)]
+    print: Print,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -61,6 +65,12 @@ enum Command {
     /// Serve the bare HTTP server that requests are measured beside
     #[command(hide = true)]
     Bare,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Print {
+    Table,
+    Json,
 }
 
 /// In the order in which they run: what wants a quiet machine comes first.
@@ -74,10 +84,8 @@ enum Section {
     Idle,
     /// HTTP requests through edge, gateway and chaining
     Requests,
-    /// Acks in a room with 20 writers
+    /// Acks, deliveries and joins of rooms
     Rooms,
-    /// Joining a large room
-    Join,
     /// From a node that asks for a picture to the picture
     Picture,
     /// Files up and down
@@ -91,7 +99,11 @@ impl Section {
     }
 
     fn wants_simple_server(self) -> bool {
-        matches!(self, Self::Starts | Self::Idle | Self::Rooms | Self::Join)
+        matches!(self, Self::Starts | Self::Idle | Self::Rooms)
+    }
+
+    fn wants_durable_object(self) -> bool {
+        matches!(self, Self::Rooms)
     }
 }
 
@@ -103,6 +115,7 @@ pub struct Bench {
     pub clash: PathBuf,
     pub state_dir: PathBuf,
     pub simple_server: Option<process::Server>,
+    pub durable_object: Option<process::Server>,
     pub stack: Option<stack::Stack>,
 }
 
@@ -170,6 +183,7 @@ async fn run(args: Args) -> Result<bool> {
         clash,
         state_dir,
         simple_server: None,
+        durable_object: None,
         stack: None,
     };
 
@@ -185,6 +199,16 @@ async fn run(args: Args) -> Result<bool> {
             Err(why) => report.skip(format!("no npm SimpleServer to compare with: {why:#}")),
         }
     }
+    if sections
+        .iter()
+        .any(|section| section.wants_durable_object())
+    {
+        let disk = temporary.path().join("durable-object");
+        match durable_object::start(&bench.root, &disk).await {
+            Ok(server) => bench.durable_object = Some(server),
+            Err(why) => report.skip(format!("no Durable Object to compare with: {why:#}")),
+        }
+    }
     for section in sections {
         if section.wants_stack() && bench.stack.is_none() {
             eprintln!("starting the stack …");
@@ -197,20 +221,15 @@ async fn run(args: Args) -> Result<bool> {
             }
         }
         eprintln!("measuring {section:?} …");
-        let before = report.rows.len();
         let measured = match section {
             Section::Sizes => sizes::measure(&bench, &mut report),
             Section::Starts => starts::measure(&bench, &mut report).await,
             Section::Idle => idle::measure(&bench, &mut report).await,
             Section::Requests => requests::measure(&bench, &mut report).await,
             Section::Rooms => rooms::measure(&bench, &mut report).await,
-            Section::Join => join::measure(&bench, &mut report).await,
             Section::Picture => picture::measure(&bench, &mut report).await,
             Section::Media => media::measure(&bench, &mut report).await,
         };
-        for row in &report.rows[before..] {
-            eprintln!("  {}", row.line());
-        }
         if let Err(error) = measured {
             let name = format!("{section:?}").to_lowercase();
             report.fail(&name, &error);
@@ -222,11 +241,23 @@ async fn run(args: Args) -> Result<bool> {
     if let Some(stack) = bench.stack.take() {
         stack.server.stop().await;
     }
-    if let Some(server) = bench.simple_server.take() {
+    let baselines = [bench.simple_server.take(), bench.durable_object.take()];
+    for server in baselines.into_iter().flatten() {
         server.stop().await;
     }
-    println!("{}", report.table());
-    report.write_json(&args.json)?;
-    println!("The same figures as JSON: {}", args.json.display());
+    let json = match args.print {
+        Print::Table => {
+            println!("{}", report.table());
+            args.json.or_else(|| Some("out/bench.json".into()))
+        }
+        Print::Json => {
+            println!("{:#}", report.json());
+            args.json
+        }
+    };
+    if let Some(json) = json {
+        report.write_json(&json)?;
+        eprintln!("The same figures as JSON: {}", json.display());
+    }
     Ok(report.failures.is_empty())
 }

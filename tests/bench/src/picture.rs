@@ -34,7 +34,7 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         stack.project("picture").await?,
         stack.token("editor").await?,
     );
-    let (mut member, _) = Member::join(stack.server.address, &room, &token).await?;
+    let mut member = Member::join(stack.server.address, &room, &token).await?;
     let doc = LoroDoc::new();
     let (mut completed, mut described, mut direct) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..bench.pick(5, 2) {

@@ -19,7 +19,7 @@ const TICKS_PER_S: u64 = 100;
 
 type Log = Arc<Mutex<VecDeque<String>>>;
 
-/// A server that said `Serving http://ADDRESS` on standard output.
+/// A server that said on standard output where it serves, usually `Serving http://ADDRESS`.
 pub struct Server {
     name: &'static str,
     child: Child,
@@ -31,7 +31,18 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start(name: &'static str, mut command: Command, limit: Duration) -> Result<Self> {
+    pub async fn start(name: &'static str, command: Command, limit: Duration) -> Result<Self> {
+        let says = |line: &str| line.strip_prefix("Serving http://")?.trim().parse().ok();
+        Self::start_saying(name, command, limit, says).await
+    }
+
+    /// The same for one that says where it serves in words of its own.
+    pub async fn start_saying(
+        name: &'static str,
+        mut command: Command,
+        limit: Duration,
+        says: impl Fn(&str) -> Option<SocketAddr>,
+    ) -> Result<Self> {
         // A server that ends with its standard input does so too when this process is killed.
         command
             .stdin(Stdio::piped())
@@ -52,8 +63,8 @@ impl Server {
         let mut lines = BufReader::new(stdout).lines();
         let serving = async {
             while let Some(line) = lines.next_line().await? {
-                if let Some(url) = line.strip_prefix("Serving http://") {
-                    return anyhow::Ok(url.trim().parse::<SocketAddr>()?);
+                if let Some(address) = says(&line) {
+                    return anyhow::Ok(address);
                 }
             }
             bail!("it ended")
@@ -111,17 +122,26 @@ impl Server {
 
     /// Processor time so far, of all its threads.
     pub fn cpu(&self) -> Option<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        // After the name in parentheses, which may hold anything: state is field 3, utime 14.
-        let fields: Vec<_> = stat.rsplit_once(") ")?.1.split(' ').collect();
-        let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-        Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_S))
+        cpu(&self.pid.to_string())
     }
 
     /// Processor time since an earlier look.
     pub fn cpu_since(&self, before: Option<Duration>) -> Option<Duration> {
         Some(self.cpu()?.saturating_sub(before?))
     }
+}
+
+/// Processor time so far of this process, which is that of the generators.
+pub fn own_cpu() -> Option<Duration> {
+    cpu("self")
+}
+
+fn cpu(process: &str) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the name in parentheses, which may hold anything: state is field 3, utime 14.
+    let fields: Vec<_> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_S))
 }
 
 async fn keep(lines: impl AsyncRead + Unpin, log: Log) {
@@ -145,13 +165,29 @@ fn joined(log: &Log) -> String {
 
 /// Resident memory of a process, in MB (10⁶ bytes).
 pub fn memory_mb(pid: u32) -> Result<f64> {
+    status_mb(pid, "VmRSS")
+}
+
+/// The most that was resident since the start, or since [`reset_peak`].
+pub fn peak_mb(pid: u32) -> Result<f64> {
+    status_mb(pid, "VmHWM")
+}
+
+/// Best effort: where the system does not allow it, the peak is that of the whole run.
+pub fn reset_peak(pid: u32) {
+    let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
+}
+
+fn status_mb(pid: u32, field: &str) -> Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = std::fs::read_to_string(&path)
         .with_context(|| format!("{path} (memory is measured on Linux only)"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let kib = line
         .and_then(|line| line.trim().strip_suffix(" kB"))
-        .context("no VmRSS")?;
+        .with_context(|| format!("no {field}"))?;
     Ok(kib.trim().parse::<f64>()? * 1_024.0 / 1e6)
 }
 

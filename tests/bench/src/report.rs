@@ -13,9 +13,19 @@ pub enum Aim {
     AtLeast(f64),
     AtMost(f64),
     P50AtMost(f64),
+    P95AtMost(f64),
     P99AtMost(f64),
-    /// Of the baseline.
+    CpuAtMost(f64),
+    /// Of the first baseline.
     RatioAtLeast(f64),
+}
+
+/// A baseline of a row.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    pub name: &'static str,
+    /// Or why it cannot do this.
+    pub figure: Result<Figure, String>,
 }
 
 #[derive(Debug, Clone)]
@@ -24,8 +34,7 @@ pub struct Row {
     pub what: String,
     pub unit: &'static str,
     pub ours: Figure,
-    /// What it is beside, and its figure.
-    pub baseline: Option<(&'static str, Figure)>,
+    pub baselines: Vec<Beside>,
     pub aims: Vec<Aim>,
 }
 
@@ -41,13 +50,16 @@ impl Row {
             what: what.into(),
             unit,
             ours,
-            baseline: None,
+            baselines: Vec::new(),
             aims: Vec::new(),
         }
     }
 
     pub fn beside(mut self, name: &'static str, figure: Option<Figure>) -> Self {
-        self.baseline = figure.map(|figure| (name, figure));
+        self.baselines.extend(figure.map(|figure| Beside {
+            name,
+            figure: Ok(figure),
+        }));
         self
     }
 
@@ -56,31 +68,36 @@ impl Row {
         self
     }
 
-    fn ratio(&self) -> Option<f64> {
-        let (_, baseline) = self.baseline.as_ref()?;
+    /// To a baseline that has a figure.
+    fn ratio(&self, beside: &Beside) -> Option<f64> {
+        let baseline = beside.figure.as_ref().ok()?;
         (baseline.value > 0.0).then(|| self.ours.value / baseline.value)
     }
 
     /// The aim in words, and whether it is met; `None` when there is nothing to judge by.
     fn judged(&self, aim: Aim) -> (String, Option<bool>) {
+        let at_most = |name: &str, value: Option<f64>, most| {
+            let met = value.map(|value| value <= most);
+            (format!("{name}≤ {}", number(most)), met)
+        };
         match aim {
             Aim::AtLeast(least) => (
                 format!("≥ {}", number(least)),
                 Some(self.ours.value >= least),
             ),
-            Aim::AtMost(most) => (format!("≤ {}", number(most)), Some(self.ours.value <= most)),
-            Aim::P50AtMost(most) => (
-                format!("p50 ≤ {}", number(most)),
-                self.ours.p50_ms.map(|p50| p50 <= most),
-            ),
-            Aim::P99AtMost(most) => (
-                format!("p99 ≤ {}", number(most)),
-                self.ours.p99_ms.map(|p99| p99 <= most),
-            ),
-            Aim::RatioAtLeast(least) => (
-                format!("ratio ≥ {}", number(least)),
-                self.ratio().map(|ratio| ratio >= least),
-            ),
+            Aim::AtMost(most) => at_most("", Some(self.ours.value), most),
+            Aim::P50AtMost(most) => at_most("p50 ", self.ours.p50_ms, most),
+            Aim::P95AtMost(most) => at_most("p95 ", self.ours.p95_ms, most),
+            Aim::P99AtMost(most) => at_most("p99 ", self.ours.p99_ms, most),
+            Aim::CpuAtMost(most) => at_most("CPU ", self.ours.cpu_us, most),
+            Aim::RatioAtLeast(least) => {
+                let first = self.baselines.first();
+                let ratio = first.and_then(|first| self.ratio(first));
+                (
+                    format!("ratio ≥ {}", number(least)),
+                    ratio.map(|ratio| ratio >= least),
+                )
+            }
         }
     }
 
@@ -97,63 +114,110 @@ impl Row {
         self.aims.iter().map(words).collect::<Vec<_>>().join("; ")
     }
 
-    /// In one line, for while the benchmarks run.
-    pub fn line(&self) -> String {
-        let cells = self.cells();
-        let filled = cells
-            .iter()
-            .map(String::as_str)
-            .filter(|cell| !cell.is_empty());
-        filled.collect::<Vec<_>>().join(" | ")
+    /// For while the benchmarks run: a line for the stack and for each baseline.
+    pub fn lines(&self) -> String {
+        let filled = |cells: &[String; COLUMNS.len()]| {
+            let cells = cells.iter().map(String::as_str);
+            let filled: Vec<_> = cells.filter(|cell| !cell.is_empty()).collect();
+            format!("  {}", filled.join(" | "))
+        };
+        let lines: Vec<_> = self.cells().iter().map(filled).collect();
+        lines.join("\n  ")
     }
 
-    fn cells(&self) -> [String; COLUMNS.len()] {
+    /// A line of the table for the stack, and one for each baseline.
+    fn cells(&self) -> Vec<[String; COLUMNS.len()]> {
         let optional = |value: Option<f64>| value.map(number).unwrap_or_default();
-        let [p50, p99, cpu] = [self.ours.p50_ms, self.ours.p99_ms, self.ours.cpu_us].map(optional);
-        let (name, base) = match &self.baseline {
-            Some((name, figure)) => (*name, Some(*figure)),
-            None => ("", None),
+        let cells = |what: &str, server: &str, figure: &Figure| {
+            [
+                what.to_owned(),
+                server.to_owned(),
+                format!("{} {}", number(figure.value), self.unit),
+                optional(figure.p50_ms),
+                optional(figure.p95_ms),
+                optional(figure.p99_ms),
+                optional(figure.cpu_us),
+                optional(figure.peak_mb),
+                String::new(),
+                String::new(),
+            ]
         };
-        let of = |part: fn(&Figure) -> Option<f64>| optional(base.as_ref().and_then(part));
-        [
-            self.what.clone(),
-            format!("{} {}", number(self.ours.value), self.unit),
-            p50,
-            p99,
-            cpu,
-            name.to_owned(),
-            of(|figure| Some(figure.value)),
-            of(|figure| figure.p50_ms),
-            of(|figure| figure.p99_ms),
-            of(|figure| figure.cpu_us),
-            self.ratio()
-                .map(|ratio| format!("{ratio:.2}"))
-                .unwrap_or_default(),
-            self.aims_in_words(),
-        ]
+        let mut ours = cells(&self.what, "clash", &self.ours);
+        ours[COLUMNS.len() - 1] = self.aims_in_words();
+        let mut lines = vec![ours];
+        for beside in &self.baselines {
+            let mut line = match &beside.figure {
+                Ok(figure) => cells("", beside.name, figure),
+                Err(why) => {
+                    let mut line = cells("", beside.name, &Figure::default());
+                    line[2] = "fails".to_owned();
+                    line[COLUMNS.len() - 1] = format!("fails: {why}");
+                    line
+                }
+            };
+            if let Some(ratio) = self.ratio(beside) {
+                line[COLUMNS.len() - 2] = format!("{ratio:.2}");
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// Whose figure says more about the generator than about the server.
+    fn limited_by_generator(&self) -> impl Iterator<Item = String> {
+        let baselines = self.baselines.iter();
+        let besides = baselines.filter_map(|one| Some((one.name, one.figure.as_ref().ok()?)));
+        let all = std::iter::once(("clash", &self.ours)).chain(besides);
+        let limited = all.filter(|(_, figure)| figure.generator.is_some_and(|share| share > BUSY));
+        limited.map(|(server, figure)| {
+            let percent = number((figure.generator.unwrap_or_default() * 100.0).round());
+            format!(
+                "the generator was busy for {percent} % of the time: {}, {server}",
+                self.what
+            )
+        })
     }
 
     fn json(&self) -> Value {
-        let figure = |figure: &Figure| json!({"value": figure.value, "p50_ms": figure.p50_ms, "p99_ms": figure.p99_ms, "cpu_us": figure.cpu_us});
+        let figure = |figure: &Figure| {
+            json!({
+                "value": figure.value,
+                "p50_ms": figure.p50_ms,
+                "p95_ms": figure.p95_ms,
+                "p99_ms": figure.p99_ms,
+                "cpu_us": figure.cpu_us,
+                "peak_mb": figure.peak_mb,
+                "generator_share": figure.generator,
+            })
+        };
         let aims = self.aims.iter().map(|aim| {
             let (aim, met) = self.judged(*aim);
             json!({"aim": aim, "met": met})
+        });
+        let baselines = self.baselines.iter().map(|beside| match &beside.figure {
+            Ok(measured) => json!({
+                "name": beside.name,
+                "figure": figure(measured),
+                "ratio": self.ratio(beside),
+            }),
+            Err(why) => json!({"name": beside.name, "fails": why}),
         });
         json!({
             "section": self.section,
             "what": self.what,
             "unit": self.unit,
             "ours": figure(&self.ours),
-            "baseline": self.baseline.as_ref().map(|(name, base)| json!({"name": name, "figure": figure(base)})),
-            "ratio": self.ratio(),
+            "baselines": baselines.collect::<Vec<_>>(),
             "aims": aims.collect::<Vec<_>>(),
         })
     }
 }
 
-const COLUMNS: [&str; 12] = [
-    "what", "clash", "p50 ms", "p99 ms", "CPU µs", "beside", "its", "p50 ms", "p99 ms", "CPU µs",
-    "ratio", "aim",
+/// From this share of one processor on the generator limits what it measures.
+const BUSY: f64 = 0.9;
+
+const COLUMNS: [&str; 10] = [
+    "what", "server", "figure", "p50 ms", "p95 ms", "p99 ms", "CPU µs", "peak MB", "ratio", "aim",
 ];
 
 /// About three digits, with thousands apart.
@@ -196,7 +260,9 @@ impl Report {
         }
     }
 
+    /// Also says it, for those who wait.
     pub fn add(&mut self, row: Row) {
+        eprintln!("{}", row.lines());
         self.rows.push(row);
     }
 
@@ -213,7 +279,7 @@ impl Report {
     }
 
     pub fn table(&self) -> String {
-        let rows: Vec<_> = self.rows.iter().map(Row::cells).collect();
+        let rows: Vec<_> = self.rows.iter().flat_map(Row::cells).collect();
         let width = |column: usize| {
             let cells = rows.iter().map(|row| row[column].chars().count());
             cells
@@ -229,7 +295,7 @@ impl Report {
                 .enumerate()
                 .map(|(column, (cell, width))| {
                     // Words to the left, numbers to the right.
-                    let words = matches!(COLUMNS[column], "what" | "beside" | "aim");
+                    let words = matches!(COLUMNS[column], "what" | "server" | "aim");
                     if words {
                         format!("{cell:<width$}")
                     } else {
@@ -253,6 +319,9 @@ impl Report {
         for row in &rows {
             out += &line(row);
         }
+        for note in self.rows.iter().flat_map(Row::limited_by_generator) {
+            out += &format!("\n{note}");
+        }
         for what in &self.skipped {
             out += &format!("\nskipped: {what}");
         }
@@ -262,7 +331,8 @@ impl Report {
         out
     }
 
-    pub fn write_json(&self, path: &Path) -> Result<()> {
+    /// All of it as JSON.
+    pub fn json(&self) -> Value {
         let facts: serde_json::Map<_, _> = self
             .facts
             .iter()
@@ -272,16 +342,20 @@ impl Report {
             .failures
             .iter()
             .map(|(section, why)| json!({"section": section, "why": why}));
-        let whole = json!({
+        json!({
             "facts": facts,
             "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
             "skipped": self.skipped,
             "failures": failures.collect::<Vec<_>>(),
-        });
+        })
+    }
+
+    pub fn write_json(&self, path: &Path) -> Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
-        std::fs::write(path, format!("{whole:#}\n")).with_context(|| path.display().to_string())
+        let text = format!("{:#}\n", self.json());
+        std::fs::write(path, text).with_context(|| path.display().to_string())
     }
 }
 

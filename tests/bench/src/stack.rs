@@ -65,20 +65,30 @@ impl Stack {
 
     /// Makes a project with a name of its own in this state directory, and gives its id.
     pub async fn project(&self, name: &str) -> Result<String> {
-        let id = format!("bench-{name}-{:08x}", rand::random::<u32>());
+        let mut one = self.projects(name, 1).await?;
+        one.pop().context("no project was made")
+    }
+
+    /// The same for several at once.
+    pub async fn projects(&self, name: &str, count: usize) -> Result<Vec<String>> {
         let token = self.token("editor").await?;
-        let body = json!({"id": id, "name": id});
         let mut connection = Connection::open(self.server.address).await?;
-        let answer = connection
-            .json(Method::POST, "/api/projects", Some(&token), Some(&body))
-            .await?;
-        ensure!(
-            answer.0 == 201,
-            "POST /api/projects answers {} {}",
-            answer.0,
-            answer.1
-        );
-        Ok(id)
+        let mut ids = Vec::with_capacity(count);
+        for _ in 0..count {
+            let id = format!("bench-{name}-{:08x}", rand::random::<u32>());
+            let body = json!({"id": id, "name": id});
+            let answer = connection
+                .json(Method::POST, "/api/projects", Some(&token), Some(&body))
+                .await?;
+            ensure!(
+                answer.0 == 201,
+                "POST /api/projects answers {} {}",
+                answer.0,
+                answer.1
+            );
+            ids.push(id);
+        }
+        Ok(ids)
     }
 }
 

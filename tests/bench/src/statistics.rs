@@ -7,10 +7,15 @@ use std::time::Duration;
 pub struct Figure {
     pub value: f64,
     pub p50_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
     pub p99_ms: Option<f64>,
     /// Processor time of the server for one request or ack, which other processes on the machine
     /// distort less than times of the clock.
     pub cpu_us: Option<f64>,
+    /// The most memory that the server had resident meanwhile.
+    pub peak_mb: Option<f64>,
+    /// How much of one processor the generator used. It has one thread: near 1 it is the limit.
+    pub generator: Option<f64>,
 }
 
 impl Figure {
@@ -28,8 +33,9 @@ impl Figure {
         Self {
             value: latencies_us.len() as f64 / window.as_secs_f64(),
             p50_ms: at(0.50),
+            p95_ms: at(0.95),
             p99_ms: at(0.99),
-            cpu_us: None,
+            ..Self::default()
         }
     }
 
@@ -57,6 +63,11 @@ pub fn median(values: &[f64]) -> f64 {
         (length, half) if length % 2 == 1 => sorted[half],
         (_, half) => (sorted[half - 1] + sorted[half]) / 2.0,
     }
+}
+
+/// A latency as it is collected: in microseconds, of which 32 bits hold over an hour.
+pub fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
 }
 
 pub fn ms(duration: Duration) -> f64 {

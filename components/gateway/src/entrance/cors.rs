@@ -6,8 +6,8 @@ use problem::Problem;
 
 /// What a page of an allowed origin may send and see.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, if-range, range, traceparent, tus-resumable, upload-checksum, upload-length, upload-metadata, upload-offset";
-const ANSWER_HEADERS: &str = "accept-ranges, asset-id, asset-src, content-range, etag, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, tus-checksum-algorithm, tus-extension, tus-max-size, tus-resumable, tus-version, upload-expires, upload-length, upload-metadata, upload-offset, x-request-id";
+const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, if-range, last-event-id, range, traceparent, tus-resumable, upload-checksum, upload-length, upload-metadata, upload-offset";
+const ANSWER_HEADERS: &str = "accept-ranges, asset-id, asset-src, content-range, document-head, etag, idempotency-replayed, location, loro-version, ratelimit, ratelimit-policy, retry-after, tus-checksum-algorithm, tus-extension, tus-max-size, tus-resumable, tus-version, upload-expires, upload-length, upload-metadata, upload-offset, x-request-id";
 /// Ten minutes: what browsers keep at most differs, and none minds less.
 const MAX_AGE: &str = "600";
 

@@ -9,7 +9,13 @@ pub const COMPONENTS: [&str; 4] = ["sync", "tasks", "registry", "assets"];
 /// The component to forward to.
 pub fn of(path: &str) -> Option<&'static str> {
     match guest::path_segments(path).as_slice() {
-        ["api", "projects", _, "document"] => Some("sync"),
+        [
+            "api",
+            "projects",
+            _,
+            "document" | "updates" | "operations" | "events",
+        ]
+        | ["api", "projects", _, "nodes", _] => Some("sync"),
         [
             "api",
             "projects",

@@ -15,8 +15,12 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::entrance::COMPONENTS;
 
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     ("projects", "Projects: each has a canvas, tasks and assets"),
+    (
+        "documents",
+        "What is on a project's canvas: read, edited and followed without its room",
+    ),
     (
         "history",
         "What a project's document was, who changed it, and going back",

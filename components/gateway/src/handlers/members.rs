@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::members::{self, Circle};
 use utoipa::ToSchema;
 
+use super::accounts::log_out::TOKENS_END_S;
 use crate::store_failed;
 
 const BODY_BYTES: usize = 4 * 1024;
@@ -156,21 +157,40 @@ async fn put(database: &Db, call: Call, circle: Circle<'_>) -> Answer {
         role: body.role,
         created_at_ms: guest::now_ms(),
     };
-    member.created_at_ms = members::put(database, circle, &member)
+    member.created_at_ms = members::set(database, circle, &member, tokens_end())
         .await
         .map_err(store_failed)?;
+    moved(circle);
     Ok(guest::json(StatusCode::OK, &Member::from(member)))
 }
 
 async fn remove(database: &Db, call: &Call, circle: Circle<'_>) -> Answer {
     let sub = call.param("sub");
-    let removed = members::remove(database, circle, sub)
+    let removed = members::remove(database, circle, sub, tokens_end())
         .await
         .map_err(store_failed)?;
+    moved(circle);
     match removed {
         true => Ok(guest::empty(StatusCode::NO_CONTENT)),
         false => Err(access::unknown(format!("member {sub}"))),
     }
+}
+
+/// What was given to whoever loses or changes a role in a tenant is refused: it names the role.
+fn tokens_end() -> members::TokensEnd {
+    let now_s = guest::now_s();
+    members::TokensEnd {
+        not_before_s: now_s + 1,
+        expires_at_s: now_s + TOKENS_END_S,
+    }
+}
+
+/// Rooms look at their members, and this instance at the revocations.
+fn moved(circle: Circle<'_>) {
+    if matches!(circle, Circle::Tenant(_)) {
+        guest::forget_revocations();
+    }
+    guest::edge::rights_moved();
 }
 
 impl From<members::Member> for Member {

@@ -214,6 +214,7 @@ pub async fn delete(call: Call) -> Answer {
     {
         return Err(access::unknown(format!("project {id}")));
     }
+    guest::edge::rights_moved();
     Ok(guest::empty(StatusCode::NO_CONTENT))
 }
 

@@ -155,7 +155,7 @@ pub async fn take(call: Call) -> Answer {
         .map_err(rooms_failed)?;
     database.give_back();
     match taken {
-        Taken::Made(head_seq) => after::push(&[(id.clone(), head_seq)]),
+        Taken::Made(head_seq) => after::changed(id.clone(), head_seq),
         Taken::NotEmpty => {
             let detail = format!("project {id} was written before; restore into a new one");
             return Err(Problem::new(Slug::Conflict, detail));

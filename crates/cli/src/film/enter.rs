@@ -8,7 +8,7 @@ use super::plan::{self, FILM, Plan};
 use super::platform::{Made, Platform};
 use super::{FilmArgs, watch};
 use crate::failure::{Failure, Outcome};
-use crate::room::{Membership, Room};
+use client::{Membership, Room};
 
 /// Projects of one story's name that are tried before a person is asked for another name.
 const MOST_PROJECTS: usize = 100;
@@ -44,6 +44,7 @@ pub async fn enter(
             url: platform.room_url(&id)?,
             room: id.clone(),
             token: platform.token(),
+            writes: true,
         });
         watch::join(&mut room, args.timeout).await?;
         let base = platform.address();

@@ -7,7 +7,7 @@ use super::nodes::{self, NodeState, Stage};
 use super::plan::Plan;
 use super::screen::{self, Screen};
 use crate::failure::{Failure, Outcome};
-use crate::room::{Link, Room, RoomError};
+use client::{Link, Room, RoomError};
 
 /// Many changes come at once; they are looked at together.
 const COALESCE: Duration = Duration::from_millis(50);
@@ -27,7 +27,10 @@ pub fn room_failure(error: &RoomError) -> Failure {
         RoomError::Refused(_) => failure.help(
             "the token may be of another stack (--state-dir, --token), or the project was deleted meanwhile",
         ),
-        RoomError::EditRefused(_) | RoomError::Closed(_) => {
+        RoomError::EditRefused(_)
+        | RoomError::Closed(_)
+        | RoomError::Left
+        | RoomError::Document(_) => {
             failure.help("run the same command again: finished nodes stay finished")
         }
     }

@@ -1,10 +1,19 @@
 use super::*;
+use crate::rate::Rate;
 use protocol::ConnectionId;
 
 fn connection(project: Option<&str>) -> Connection {
     let (handle, _) = Handle::new(ConnectionId(1), 1_000);
     let project = project.map(|id| ProjectId::parse(id).unwrap());
-    Connection::new(handle, project, Bytes::from_static(b"from-the-url"))
+    let metrics = Arc::new(Metrics::new());
+    Connection::new(
+        handle,
+        project,
+        Bytes::from_static(b"from-the-url"),
+        Presences::new(metrics.clone()),
+        metrics,
+        &Limits::default(),
+    )
 }
 
 fn say(connection: &mut Connection, crdt: Crdt, room: &str, message: Message<'_>) -> Step {
@@ -75,7 +84,7 @@ fn rm1_an_address_of_one_room_serves_only_it() {
 #[test]
 fn rm1_other_documents_and_bad_rooms_are_refused_by_name() {
     for (crdt, room, expected) in [
-        (Crdt::Presence, "p1", JoinErrorCode::Unknown),
+        (Crdt::StoredPresence, "p1", JoinErrorCode::Unknown),
         (Crdt::Other(*b"WHAT"), "p1", JoinErrorCode::Unknown),
         (Crdt::Loro, "../p1", JoinErrorCode::AuthFailed),
         (Crdt::Loro, "", JoinErrorCode::AuthFailed),
@@ -141,6 +150,108 @@ fn rm1_a_connection_holds_at_most_64_rooms_and_leaves_all_at_its_end() {
         Step::Event(_)
     ));
     joined_with(say(&mut alice, Crdt::Loro, "p64", join(b"")));
-    alice.on_left("p5");
+    alice.on_left("p5", None);
     assert_eq!(alice.end().len(), 63);
+}
+
+#[test]
+fn rm7_the_channels_of_a_room_are_joined_and_left_apart() {
+    let mut alice = connection(None);
+    let channel = |step: Step| match step {
+        Step::Event(Event {
+            wish: Wish::Join { channel, .. },
+            ..
+        }) => channel,
+        other => panic!("{other:?}"),
+    };
+    let step = say(&mut alice, Crdt::Presence, "p1", join(b""));
+    assert_eq!(channel(step), Channel::Presence);
+    let batch = BatchId([1; 8]);
+    let update = Message::DocUpdate {
+        updates: vec![b"x"],
+        batch,
+    };
+    replied(
+        say(&mut alice, Crdt::Loro, "p1", update.clone()),
+        |answer| {
+            let status = AckStatus::PermissionDenied;
+            assert_eq!(
+                answer,
+                Message::Ack { batch, status },
+                "the document is not joined"
+            );
+        },
+    );
+    let step = say(&mut alice, Crdt::Loro, "p1", join(b""));
+    assert_eq!(channel(step), Channel::Document);
+    assert!(matches!(
+        say(&mut alice, Crdt::Presence, "p1", Message::Leave),
+        Step::Event(Event {
+            wish: Wish::Leave(Some(Channel::Presence)),
+            ..
+        })
+    ));
+    assert!(matches!(
+        say(&mut alice, Crdt::Loro, "p1", update),
+        Step::Event(_)
+    ));
+    assert_eq!(alice.end().len(), 1);
+}
+
+#[test]
+fn rm5_who_sends_too_much_is_told_so() {
+    let rate = Rate {
+        per_second: 1.0,
+        burst: 2.0,
+    };
+    let limits = Limits {
+        connection_updates: rate,
+        connection_joins: rate,
+        ..Limits::default()
+    };
+    let (handle, _) = Handle::new(ConnectionId(1), 1_000);
+    let metrics = Arc::new(Metrics::new());
+    let presences = Presences::new(metrics.clone());
+    let mut alice = Connection::new(
+        handle,
+        None,
+        Bytes::new(),
+        presences,
+        metrics.clone(),
+        &limits,
+    );
+    for expected in [true, true, false] {
+        let step = say(&mut alice, Crdt::Loro, "p1", join(b""));
+        assert_eq!(matches!(step, Step::Event(_)), expected);
+    }
+    let batch = BatchId([1; 8]);
+    let update = Message::DocUpdate {
+        updates: vec![b"x"],
+        batch,
+    };
+    let header = Message::FragmentHeader {
+        batch,
+        count: 2,
+        total_bytes: 10,
+    };
+    for (message, expected) in [
+        (update.clone(), None),
+        (header.clone(), None),
+        (update, Some(AckStatus::RateLimited)),
+        (header, Some(AckStatus::RateLimited)),
+    ] {
+        let told = match say(&mut alice, Crdt::Loro, "p1", message) {
+            Step::Reply(bytes) => match Frame::decode(&bytes).unwrap().message {
+                Message::Ack { status, .. } => Some(status),
+                other => panic!("{other:?}"),
+            },
+            Step::Event(_) | Step::Nothing => None,
+        };
+        assert_eq!(told, expected);
+    }
+    let text = metrics.text();
+    assert!(
+        text.contains("clash_edge_dropped_total{reason=\"ConnectionRate\"} 3"),
+        "{text}"
+    );
 }

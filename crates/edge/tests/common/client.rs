@@ -38,6 +38,40 @@ pub fn join_since(room: &str, auth: &str, version: usize) -> Bytes {
     )
 }
 
+/// The same for the presence of a room.
+pub fn enter(room: &str, auth: &str) -> Bytes {
+    let message = Message::JoinRequest {
+        auth: auth.as_bytes(),
+        version: &[],
+    };
+    presence(room, message)
+}
+
+pub fn presence(room: &str, message: Message<'_>) -> Bytes {
+    let crdt = Crdt::Presence;
+    let frame = Frame {
+        crdt,
+        room,
+        message,
+    };
+    frame.encode().unwrap().into()
+}
+
+/// Shows a key, or takes it back.
+pub fn show(room: &str, number: u64, key: &str, is_there: bool) -> Bytes {
+    let entry = protocol::presence::Entry {
+        key,
+        value: is_there.then_some(&[1, 1]),
+        timestamp_ms: 1_700_000_000_000 + number as i64,
+    };
+    let update = protocol::presence::encode([entry].into_iter());
+    let message = Message::DocUpdate {
+        updates: vec![&update],
+        batch: batch(number),
+    };
+    presence(room, message)
+}
+
 pub fn update(room: &str, number: u64, updates: &[&str]) -> Bytes {
     let updates = updates.iter().map(|update| update.as_bytes()).collect();
     frame(
@@ -76,6 +110,16 @@ pub fn words(message: &tungstenite::Message) -> String {
             )
         }
         Message::JoinError { code, message, .. } => format!("JoinError {room} {code:?} {message}"),
+        Message::DocUpdate { updates, .. } if frame.crdt == Crdt::Presence => {
+            let shown = updates
+                .iter()
+                .flat_map(|update| protocol::presence::decode(update).unwrap());
+            let shown = shown.map(|entry| match entry.value {
+                Some(_) => entry.key.to_owned(),
+                None => format!("-{}", entry.key),
+            });
+            format!("Shown {room} {}", shown.collect::<Vec<_>>().join(","))
+        }
         Message::DocUpdate { updates, .. } => {
             let updates: Vec<_> = updates
                 .iter()

@@ -12,7 +12,7 @@ use edge::{Body, Options, ServiceTokens, Upstream, UpstreamError};
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use protocol::frame::Permission;
-use protocol::turn::{Input, Output, RoomAnswer, TurnRequest, TurnResponse};
+use protocol::turn::{Channel, Input, Output, RoomAnswer, TurnRequest, TurnResponse};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -43,6 +43,17 @@ pub struct State {
     pub wake_after_ms: Option<u64>,
     /// How long a turn takes.
     pub delay: Duration,
+    /// Moves when rights change.
+    pub access: u64,
+    /// As whom somebody counts when a session is checked; nobody is put out.
+    pub now_as: HashMap<Vec<u8>, Vec<u8>>,
+    /// When sessions are to be checked; 0 for never.
+    pub until_ms: u64,
+}
+
+struct Rights {
+    now_as: HashMap<Vec<u8>, Vec<u8>>,
+    until_ms: u64,
 }
 
 #[derive(Clone, Default)]
@@ -66,7 +77,14 @@ impl Application {
         let request = TurnRequest::decode(body).expect("the edge writes valid turns");
         let rooms = self.state(|state| {
             state.turns.push(request.clone());
-            let wake_after_ms = state.wake_after_ms;
+            let (wake_after_ms, access) = (state.wake_after_ms, state.access);
+            let rights = Rights {
+                now_as: state.now_as.clone(),
+                until_ms: match state.until_ms {
+                    0 => u64::MAX,
+                    until_ms => until_ms,
+                },
+            };
             let rooms = request.rooms.into_iter().map(|turn| {
                 let log = state.logs.entry(turn.room.clone()).or_default();
                 let mut outputs = Vec::new();
@@ -85,7 +103,7 @@ impl Application {
                     });
                 }
                 for input in turn.inputs {
-                    Self::input(log, input, &mut outputs);
+                    Self::input(log, input, &rights, &mut outputs);
                 }
                 RoomAnswer {
                     room: turn.room,
@@ -96,6 +114,7 @@ impl Application {
                     } as u64
                         + 1,
                     wake_after_ms,
+                    access,
                     outputs,
                 }
             });
@@ -104,10 +123,11 @@ impl Application {
         TurnResponse { rooms }.encode()
     }
 
-    fn input(log: &mut Vec<Vec<u8>>, input: Input, outputs: &mut Vec<Output>) {
+    fn input(log: &mut Vec<Vec<u8>>, input: Input, rights: &Rights, outputs: &mut Vec<Output>) {
         match input {
             Input::Join {
                 connection,
+                channel,
                 auth,
                 version,
             } => {
@@ -118,6 +138,7 @@ impl Application {
                         let message = "not found".into();
                         outputs.push(Output::JoinError {
                             connection,
+                            channel,
                             code: 2,
                             message,
                             version: None,
@@ -125,12 +146,27 @@ impl Application {
                         return;
                     }
                 };
+                let session = [b"session of ".as_slice(), &auth].concat();
+                if channel == Channel::Presence {
+                    outputs.push(Output::Joined {
+                        connection,
+                        channel,
+                        permission: Permission::Write,
+                        version: Vec::new(),
+                        session,
+                        until_ms: rights.until_ms,
+                        backfill: Vec::new(),
+                    });
+                    return;
+                }
                 let known: usize = String::from_utf8(version).unwrap().parse().unwrap_or(0);
                 outputs.push(Output::Joined {
                     connection,
+                    channel,
                     permission,
                     version: log.len().to_string().into_bytes(),
-                    session: [b"session of ".as_slice(), &auth].concat(),
+                    session,
+                    until_ms: rights.until_ms,
                     backfill: log[known.min(log.len())..].to_vec(),
                 });
             }
@@ -171,6 +207,26 @@ impl Application {
                         reason: "room_closed".into(),
                     });
                 }
+            }
+            Input::Check {
+                connection,
+                session,
+            } => {
+                let auth = session.strip_prefix(b"session of ").unwrap();
+                let message = String::new();
+                outputs.push(match rights.now_as.get(auth).map(Vec::as_slice) {
+                    Some(b"nobody") => Output::RoomError {
+                        connection,
+                        code: 2,
+                        message,
+                    },
+                    now => Output::Session {
+                        connection,
+                        permission: Permission::Write,
+                        session: [b"session of ".as_slice(), now.unwrap_or(auth)].concat(),
+                        until_ms: u64::MAX,
+                    },
+                });
             }
             Input::Leave { session, .. } => assert!(session.starts_with(b"session of ")),
         }

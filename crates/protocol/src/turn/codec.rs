@@ -1,6 +1,6 @@
 //! Turns as bytes.
 
-use super::{Input, Output, RoomAnswer, RoomTurn, TurnRequest, TurnResponse, VERSION};
+use super::{Channel, Input, Output, RoomAnswer, RoomTurn, TurnRequest, TurnResponse, VERSION};
 use crate::frame::Permission;
 use crate::ids::{BatchId, ConnectionId};
 use crate::limits;
@@ -50,11 +50,12 @@ impl<B> TurnResponse<B> {
     /// Decodes, making every `bytes` by `own` from its slice of `body`.
     pub fn decode_with(body: &[u8], mut own: impl FnMut(&[u8]) -> B) -> Result<Self, DecodeError> {
         let mut reader = open(body)?;
-        let rooms = list(&mut reader, 4, |reader| {
+        let rooms = list(&mut reader, 5, |reader| {
             Ok(RoomAnswer {
                 room: reader.room()?.to_owned(),
                 head: reader.uint()?,
                 wake_after_ms: option(reader, Reader::uint)?,
+                access: reader.uint()?,
                 outputs: list(reader, 3, |reader| Output::read(reader, &mut own))?,
             })
         })?;
@@ -70,6 +71,7 @@ impl<B: AsRef<[u8]>> TurnResponse<B> {
             put_bytes(out, room.room.as_bytes());
             put_uint(out, room.head);
             put_option(out, room.wake_after_ms, put_uint);
+            put_uint(out, room.access);
             put_list(out, &room.outputs, |out, output| output.write(out));
         });
         out
@@ -86,6 +88,7 @@ impl<B> Input<B> {
         Ok(match tag {
             0 => Self::Join {
                 connection,
+                channel: channel(reader)?,
                 auth: own(reader.bytes()?),
                 version: own(reader.bytes()?),
             },
@@ -96,6 +99,10 @@ impl<B> Input<B> {
                 updates: byte_list(reader, own)?,
             },
             2 => Self::Leave {
+                connection,
+                session: own(reader.bytes()?),
+            },
+            3 => Self::Check {
                 connection,
                 session: own(reader.bytes()?),
             },
@@ -114,11 +121,13 @@ impl<B: AsRef<[u8]>> Input<B> {
         match self {
             Self::Join {
                 connection,
+                channel,
                 auth,
                 version,
             } => {
                 out.push(0);
                 put_uint(out, connection.0);
+                put_channel(out, *channel);
                 put_bytes(out, auth.as_ref());
                 put_bytes(out, version.as_ref());
             }
@@ -142,6 +151,14 @@ impl<B: AsRef<[u8]>> Input<B> {
                 put_uint(out, connection.0);
                 put_bytes(out, session.as_ref());
             }
+            Self::Check {
+                connection,
+                session,
+            } => {
+                out.push(3);
+                put_uint(out, connection.0);
+                put_bytes(out, session.as_ref());
+            }
         }
     }
 }
@@ -155,22 +172,16 @@ impl<B> Output<B> {
         Ok(match tag {
             0 => Self::Joined {
                 connection: ConnectionId(reader.uint()?),
-                permission: match reader.byte()? {
-                    0 => Permission::Read,
-                    1 => Permission::Write,
-                    value => {
-                        return Err(DecodeError::UnknownTag {
-                            what: "permission",
-                            value,
-                        });
-                    }
-                },
+                channel: channel(reader)?,
+                permission: permission(reader)?,
                 version: own(reader.bytes()?),
                 session: own(reader.bytes()?),
+                until_ms: reader.uint()?,
                 backfill: byte_list(reader, own)?,
             },
             1 => Self::JoinError {
                 connection: ConnectionId(reader.uint()?),
+                channel: channel(reader)?,
                 code: reader.byte()?,
                 message: reader.string()?.to_owned(),
                 version: option(reader, |reader| Ok(own(reader.bytes()?)))?,
@@ -194,6 +205,12 @@ impl<B> Output<B> {
                 code: u16::try_from(reader.uint()?).map_err(|_| DecodeError::IntegerTooLong)?,
                 reason: reader.string()?.to_owned(),
             },
+            6 => Self::Session {
+                connection: ConnectionId(reader.uint()?),
+                permission: permission(reader)?,
+                session: own(reader.bytes()?),
+                until_ms: reader.uint()?,
+            },
             value => {
                 return Err(DecodeError::UnknownTag {
                     what: "output",
@@ -209,29 +226,32 @@ impl<B: AsRef<[u8]>> Output<B> {
         match self {
             Self::Joined {
                 connection,
+                channel,
                 permission,
                 version,
                 session,
+                until_ms,
                 backfill,
             } => {
                 out.push(0);
                 put_uint(out, connection.0);
-                out.push(match permission {
-                    Permission::Read => 0,
-                    Permission::Write => 1,
-                });
+                put_channel(out, *channel);
+                put_permission(out, *permission);
                 put_bytes(out, version.as_ref());
                 put_bytes(out, session.as_ref());
+                put_uint(out, *until_ms);
                 put_list(out, backfill, |out, update| put_bytes(out, update.as_ref()));
             }
             Self::JoinError {
                 connection,
+                channel,
                 code,
                 message,
                 version,
             } => {
                 out.push(1);
                 put_uint(out, connection.0);
+                put_channel(out, *channel);
                 out.push(*code);
                 put_bytes(out, message.as_bytes());
                 put_option(out, version.as_ref(), |out, version| {
@@ -273,8 +293,56 @@ impl<B: AsRef<[u8]>> Output<B> {
                 put_uint(out, u64::from(*code));
                 put_bytes(out, reason.as_bytes());
             }
+            Self::Session {
+                connection,
+                permission,
+                session,
+                until_ms,
+            } => {
+                out.push(6);
+                put_uint(out, connection.0);
+                put_permission(out, *permission);
+                put_bytes(out, session.as_ref());
+                put_uint(out, *until_ms);
+            }
         }
     }
+}
+
+fn channel(reader: &mut Reader<'_>) -> Result<Channel, DecodeError> {
+    match reader.byte()? {
+        0 => Ok(Channel::Document),
+        1 => Ok(Channel::Presence),
+        value => Err(DecodeError::UnknownTag {
+            what: "channel",
+            value,
+        }),
+    }
+}
+
+fn put_channel(out: &mut Vec<u8>, channel: Channel) {
+    out.push(match channel {
+        Channel::Document => 0,
+        Channel::Presence => 1,
+    });
+}
+
+fn permission(reader: &mut Reader<'_>) -> Result<Permission, DecodeError> {
+    match reader.byte()? {
+        0 => Ok(Permission::Read),
+        1 => Ok(Permission::Write),
+        value => Err(DecodeError::UnknownTag {
+            what: "permission",
+            value,
+        }),
+    }
+}
+
+fn put_permission(out: &mut Vec<u8>, permission: Permission) {
+    out.push(match permission {
+        Permission::Read => 0,
+        Permission::Write => 1,
+    });
 }
 
 fn open(body: &[u8]) -> Result<Reader<'_>, DecodeError> {

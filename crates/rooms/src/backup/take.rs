@@ -6,7 +6,7 @@ use store::{Database, begin, history, or_rollback, versions};
 
 use super::check::Checked;
 use crate::RoomsError;
-use crate::history::message;
+use crate::author::Author;
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,11 @@ async fn write(
     let Checked { backup, document } = checked;
     let version = document.oplog_vv();
     canvas::moved::settle(&document, from, room)?;
-    canvas::write::commit_as(&document, &message(actor));
+    let author = Author::Caller {
+        sub: actor.to_owned(),
+        message: None,
+    };
+    canvas::write::commit_as(&document, &author.commit_message());
     let mut entries = Vec::new();
     if document.oplog_vv() != version {
         entries.push(document.export(ExportMode::updates(&version))?);

@@ -40,8 +40,10 @@ pub struct Field {
 /// Compares two documents as JSON.
 pub fn difference(before: &Value, after: &Value) -> Difference {
     let mut difference = Difference::default();
-    let roots: [(&str, fn(String) -> Thing); 2] = [("nodes", Thing::Node), ("edges", Thing::Edge)];
-    for (root, thing) in roots {
+    for (root, thing) in [
+        ("nodes", Thing::Node as fn(String) -> Thing),
+        ("edges", Thing::Edge),
+    ] {
         let (before, after) = (things(before, root), things(after, root));
         for (id, was) in &before {
             let item = |fields| Item {

@@ -3,13 +3,13 @@
 
 use canvas::restore::Counts;
 use loro::Frontiers;
-use store::rooms::{self as log, Append, NewEntry};
 use store::versions;
 use store::{Database, or_rollback};
 
 use super::past::past;
 use super::versions::{Point, keep};
-use crate::edit::{Locked, lock};
+use crate::author::Author;
+use crate::edit::lock;
 use crate::warm::Warm;
 use crate::{Environment, RoomsError};
 
@@ -61,7 +61,11 @@ async fn write(
     }
     let frontiers = locked.open.room.frontiers();
     let mut counts = Counts::default();
-    let update = locked.open.room.edit_as(&message(actor), |now| {
+    let author = Author::Caller {
+        sub: actor.to_owned(),
+        message: None,
+    };
+    let update = locked.open.room.edit_by(&author, |now| {
         counts = canvas::restore::restore(now, then)?;
         Ok::<(), loro::LoroError>(())
     })?;
@@ -81,42 +85,10 @@ async fn write(
     };
     let before = keep(&locked.transaction, &point, now_ms).await?;
     versions::mark(&locked.transaction, room, point.seq).await?;
-    append(&mut locked, update, actor, now_ms).await?;
+    locked.append_as(update, actor, now_ms).await?;
     Ok(Some(Restored {
         counts,
         before: Some(before),
         head_seq: locked.commit().await?,
     }))
-}
-
-/// The commit message of an edit that somebody asked for.
-pub fn message(actor: &str) -> String {
-    serde_json::json!({ "actor": actor }).to_string()
-}
-
-/// Appends an update that the room already holds under somebody's name.
-async fn append<D: Database>(
-    locked: &mut Locked<'_, '_, D>,
-    bytes: Vec<u8>,
-    actor: &str,
-    now_ms: i64,
-) -> Result<(), RoomsError> {
-    let entry = NewEntry {
-        bytes,
-        actor: actor.to_owned(),
-    };
-    let append = Append {
-        room: &locked.head.room,
-        epoch: locked.head.epoch,
-        head_seq: locked.head.head_seq,
-        entries: &[entry],
-    };
-    if !log::append(&locked.transaction, &[append], now_ms)
-        .await?
-        .is_empty()
-    {
-        return Err(RoomsError::Contended);
-    }
-    locked.head.head_seq += 1;
-    Ok(())
 }

@@ -20,8 +20,8 @@ pub fn thin(versions: &[(String, i64)], now_ms: i64) -> Vec<String> {
         // One from a clock that was ahead is as new as can be.
         let age_ms = (now_ms - at_ms).max(0);
         let slot = match age_ms {
-            ..HOUR_MS => None,
-            ..DAY_MS => Some((HOUR_MS, at_ms.div_euclid(HOUR_MS))),
+            0..HOUR_MS => None,
+            HOUR_MS..DAY_MS => Some((HOUR_MS, at_ms.div_euclid(HOUR_MS))),
             _ => Some((DAY_MS, at_ms.div_euclid(DAY_MS))),
         };
         let stays = match slot {
@@ -66,7 +66,8 @@ mod tests {
             ages.filter(|age| (from_ms..to_ms).contains(age)).count()
         };
         assert_eq!(within(0, HOUR_MS), 6);
-        assert_eq!(within(HOUR_MS, DAY_MS), 23);
+        // Each hour's last, and the first of the hour that is just leaving the recent ones.
+        assert_eq!(within(HOUR_MS, DAY_MS), 24);
         let days = within(DAY_MS, 60 * DAY_MS);
         assert!((58..=60).contains(&days), "{days}");
     }

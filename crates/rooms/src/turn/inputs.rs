@@ -1,21 +1,22 @@
-//! The inputs of one room: joins, updates, leaves.
+//! The inputs of one room: joins, updates, leaves, checks.
 
+use protocol::ConnectionId;
 use protocol::frame::{AckStatus, JoinErrorCode, Permission};
-use protocol::turn::{Input, Output};
-use protocol::{BatchId, ConnectionId};
+use protocol::turn::{Channel, Input, Output};
 use store::Database;
 use store::rooms::NewEntry;
 
-use super::{Active, Planned};
+use super::{Active, Planned, sessions};
 use crate::access::Session;
 use crate::room::{Fate, is_update, read_version};
 use crate::{Environment, RoomsError, answer, load};
 
-/// Polls and leaves do without the document.
+/// Polls, leaves, checks and presence do without the document.
 pub fn need_document(inputs: &[Input]) -> bool {
     inputs.iter().any(|input| match input {
-        Input::Join { .. } | Input::Update { .. } => true,
-        Input::Leave { .. } => false,
+        Input::Join { channel, .. } => *channel == Channel::Document,
+        Input::Update { .. } => true,
+        Input::Leave { .. } | Input::Check { .. } => false,
     })
 }
 
@@ -29,11 +30,17 @@ pub async fn run(
         match input {
             Input::Join {
                 connection,
+                channel,
                 auth,
                 version,
             } => {
-                let planned =
-                    join(database, environment, active, connection, &auth, &version).await?;
+                let joining = Joining {
+                    connection,
+                    channel,
+                    auth,
+                    version,
+                };
+                let planned = join(database, environment, active, joining).await?;
                 active.planned.push(planned);
             }
             Input::Update {
@@ -41,58 +48,83 @@ pub async fn run(
                 batch,
                 session,
                 updates,
-            } => match Session::decode(&session) {
-                Some(session) if active.head.is_some() => {
-                    let status = update(database, environment, active, session, updates).await?;
-                    let (status, accepted) = status;
-                    active.planned.push(Planned::Batch {
-                        connection,
-                        batch,
-                        status,
-                        accepted,
-                    });
-                }
-                Some(_) => active.planned.extend(gone(connection, batch)),
-                None => active.planned.push(Planned::Output(answer::ack(
+            } => {
+                let verdict =
+                    sessions::look(database, environment, active, connection, &session).await?;
+                let (status, accepted) = match &verdict.session {
+                    Some(session) => {
+                        update(database, environment, active, session, updates).await?
+                    }
+                    None => (AckStatus::PermissionDenied, 0),
+                };
+                active.planned.push(Planned::Batch {
                     connection,
                     batch,
-                    AckStatus::PermissionDenied,
-                ))),
-            },
+                    status,
+                    accepted,
+                });
+                active.say(verdict);
+            }
+            Input::Check {
+                connection,
+                session,
+            } => {
+                let verdict =
+                    sessions::check(database, environment, active, connection, &session).await?;
+                active.say(verdict);
+            }
             Input::Leave { .. } => {}
         }
     }
     Ok(())
 }
 
+struct Joining {
+    connection: ConnectionId,
+    channel: Channel,
+    auth: Vec<u8>,
+    version: Vec<u8>,
+}
+
 async fn join(
     database: &impl Database,
     environment: &impl Environment,
     active: &Active<'_>,
-    connection: ConnectionId,
-    auth: &[u8],
-    version: &[u8],
+    joining: Joining,
 ) -> Result<Planned, RoomsError> {
-    let grant = match &active.head {
+    let Joining {
+        connection,
+        channel,
+        auth,
+        version,
+    } = joining;
+    let session = match &active.head {
         Some(head) => {
             let (room, tenant) = (&head.room, &head.tenant);
-            environment.grant(database, auth, room, tenant).await?
+            let grant = environment.grant(database, &auth, room, tenant).await?;
+            grant.map(|grant| sessions::of(head, grant))
         }
         None => None,
     };
-    let Some(grant) = grant else {
-        return Ok(Planned::Output(answer::not_found(connection)));
+    let Some(session) = session else {
+        return Ok(Planned::Output(answer::not_found(connection, channel)));
     };
-    Ok(match read_version(version) {
+    if channel == Channel::Presence {
+        let now_ms = environment.now_ms();
+        return Ok(Planned::Output(answer::entered(
+            connection, &session, now_ms,
+        )));
+    }
+    Ok(match read_version(&version) {
         Some(version) => Planned::Join {
             connection,
-            grant,
+            session,
             version,
         },
         None => {
             let message = "the version is not a version vector".to_owned();
             let code = JoinErrorCode::Application;
-            Planned::Output(answer::join_error(connection, code, message))
+            Planned::Output(answer::join_error(connection, channel, code, message))
         }
     })
 }
@@ -102,7 +134,7 @@ async fn update(
     database: &impl Database,
     environment: &impl Environment,
     active: &mut Active<'_>,
-    session: Session,
+    session: &Session,
     updates: Vec<Vec<u8>>,
 ) -> Result<(AckStatus, usize), RoomsError> {
     let Some(open) = &mut active.open else {
@@ -141,29 +173,26 @@ async fn update(
     Ok((status, active.accepted.len() - before))
 }
 
-/// An update of a room whose project was deleted.
-fn gone(connection: ConnectionId, batch: BatchId) -> [Planned; 2] {
-    [
-        Planned::Output(answer::ack(connection, batch, AckStatus::PermissionDenied)),
-        Planned::Output(answer::evicted(connection)),
-    ]
-}
-
 /// The project went away while the turn ran.
 pub fn refuse_all(planned: &mut Vec<Planned>) {
     let plans = std::mem::take(planned);
     for plan in plans {
         match plan {
             Planned::Join { connection, .. } => {
-                planned.push(Planned::Output(answer::not_found(connection)));
+                let channel = Channel::Document;
+                planned.push(Planned::Output(answer::not_found(connection, channel)));
             }
+            Planned::Output(Output::Joined {
+                connection,
+                channel,
+                ..
+            }) => planned.push(Planned::Output(answer::not_found(connection, channel))),
             Planned::Batch {
                 connection, batch, ..
-            } => planned.extend(gone(connection, batch)),
-            Planned::Output(Output::Ack {
-                connection, batch, ..
-            }) => {
-                planned.extend(gone(connection, batch));
+            } => {
+                let refused = answer::ack(connection, batch, AckStatus::PermissionDenied);
+                let evicted = answer::evicted(connection, sessions::GONE);
+                planned.extend([refused, evicted].map(Planned::Output));
             }
             Planned::Output(output) => planned.push(Planned::Output(output)),
         }

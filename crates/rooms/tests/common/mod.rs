@@ -4,12 +4,13 @@
 //! libSQL's limits.
 #![allow(dead_code)]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use futures::executor::block_on;
 use loro::{ExportMode, LoroDoc, LoroValue, VersionVector};
 use protocol::frame::Permission;
-use protocol::turn::{Input, Output, RoomAnswer, RoomTurn, TurnRequest};
+use protocol::turn::{Channel, Input, Output, RoomAnswer, RoomTurn, TurnRequest};
 use protocol::{BatchId, ConnectionId};
 use rooms::{Environment, Grant, Session, Warm};
 use store::native::Native;
@@ -21,6 +22,8 @@ const NOW_MS: i64 = 1_000_000;
 
 pub struct Clock {
     pub now_ms: Cell<i64>,
+    /// As whom somebody counts when the rights are looked at again: alice as viewer, or nobody.
+    pub now_as: RefCell<HashMap<Vec<u8>, Vec<u8>>>,
     ids: Cell<u64>,
 }
 
@@ -50,7 +53,19 @@ impl Environment for Clock {
             sub,
             permission,
             expires_at_ms: NOW_MS + 60_000,
+            credentials: auth.to_vec(),
         }))
+    }
+    async fn renew(
+        &self,
+        database: &impl Database,
+        credentials: &[u8],
+        project: &str,
+        tenant: &str,
+    ) -> Result<Option<Grant>, StoreError> {
+        let now = self.now_as.borrow().get(credentials).cloned();
+        let credentials = now.unwrap_or_else(|| credentials.to_vec());
+        self.grant(database, &credentials, project, tenant).await
     }
     async fn pause(&self) {}
 }
@@ -77,6 +92,7 @@ impl World {
             warm: Warm::default(),
             clock: Clock {
                 now_ms: Cell::new(NOW_MS),
+                now_as: RefCell::default(),
                 ids: Cell::new(0),
             },
         };
@@ -162,6 +178,7 @@ pub fn join(connection: u64, auth: &str, document: &LoroDoc) -> Input {
 pub fn join_at(connection: u64, auth: &str, version: Vec<u8>) -> Input {
     Input::Join {
         connection: ConnectionId(connection),
+        channel: Channel::Document,
         auth: auth.into(),
         version,
     }
@@ -172,10 +189,12 @@ pub fn session(sub: &str, permission: Permission) -> Vec<u8> {
         sub: sub.into(),
         permission,
         expires_at_ms: NOW_MS + 60_000,
+        credentials: sub.as_bytes().to_vec(),
     };
     Session {
         grant,
         epoch: EPOCH,
+        access: 0,
     }
     .encode()
 }

@@ -28,6 +28,33 @@ pub struct NewEntry {
     pub actor: String,
 }
 
+/// Who wrote an entry, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    pub actor: String,
+    pub at_ms: i64,
+}
+
+/// The authors of the last `limit` entries in (`after`, `up_to`], the last first.
+pub async fn authors(
+    database: &impl Database,
+    room: &str,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+) -> Result<Vec<Author>, StoreError> {
+    let parameters = [room.into(), after.into(), up_to.into(), limit.into()];
+    let rows = database.query(sql!("rooms/authors"), &parameters).await?;
+    rows.into_rows()
+        .map(|row| {
+            Ok(Author {
+                actor: row.text("actor")?.to_owned(),
+                at_ms: row.integer("created_at_ms")?,
+            })
+        })
+        .collect()
+}
+
 /// The entries in (`after`, `up_to`] that still exist, in order.
 pub async fn log(
     database: &impl Database,

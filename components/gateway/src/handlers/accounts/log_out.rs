@@ -9,7 +9,7 @@ use super::presented::Presented;
 use super::session;
 
 /// As long as tokens of `clash token` may live, and a little longer.
-const TOKENS_END_S: i64 = 400 * 24 * 60 * 60;
+pub const TOKENS_END_S: i64 = 400 * 24 * 60 * 60;
 
 /// Log out
 ///
@@ -38,6 +38,7 @@ pub async fn logout(call: Call) -> Answer {
             .map_err(store_failed)?;
     }
     guest::forget_revocations();
+    guest::edge::rights_moved();
     session::gone(&presented)
 }
 
@@ -70,5 +71,6 @@ pub async fn end_everything(
         .await
         .map_err(store_failed)?;
     guest::forget_revocations();
+    guest::edge::rights_moved();
     Ok(())
 }

@@ -77,5 +77,6 @@ pub async fn password(call: Call) -> Answer {
     .await
     .map_err(store_failed)?;
     guest::forget_revocations();
+    guest::edge::rights_moved();
     Ok(guest::empty(StatusCode::NO_CONTENT))
 }

@@ -123,8 +123,11 @@ pub async fn answer(
         },
     };
     let mut response = guest::json(StatusCode::OK, &logged_in);
-    let cookie = browser::set_cookie(&refresh.text, presented.is_https, SESSION_S);
-    with_cookie(response.headers_mut(), &cookie)?;
+    let is_https = presented.is_https;
+    let refresh = browser::set_cookie(&refresh.text, is_https, SESSION_S);
+    with_cookie(response.headers_mut(), &refresh)?;
+    let access = browser::set_access_cookie(&logged_in.access_token, is_https, ACCESS_S);
+    with_cookie(response.headers_mut(), &access)?;
     Ok(response)
 }
 
@@ -133,7 +136,7 @@ fn with_cookie(headers: &mut HeaderMap, cookie: &str) -> Result<(), Problem> {
     let mut value = HeaderValue::from_str(cookie)
         .map_err(|_| Problem::new(Slug::Internal, "no cookie could be made"))?;
     value.set_sensitive(true);
-    headers.insert(header::SET_COOKIE, value);
+    headers.append(header::SET_COOKIE, value);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(())
 }
@@ -141,7 +144,11 @@ fn with_cookie(headers: &mut HeaderMap, cookie: &str) -> Result<(), Problem> {
 /// 204, and the cookie is gone.
 pub fn gone(presented: &Presented) -> Result<Response, Problem> {
     let mut response = guest::empty(StatusCode::NO_CONTENT);
-    let cookie = browser::clear_cookie(presented.is_https);
-    with_cookie(response.headers_mut(), &cookie)?;
+    for cookie in [
+        browser::clear_cookie(presented.is_https),
+        browser::clear_access_cookie(presented.is_https),
+    ] {
+        with_cookie(response.headers_mut(), &cookie)?;
+    }
     Ok(response)
 }

@@ -50,6 +50,7 @@ pub async fn revoke(call: Call) -> Answer {
             .await
             .map_err(store_failed)?;
         guest::forget_revocations();
+        guest::edge::rights_moved();
     }
     if let Some(sub) = &body.sub {
         let tenant = &claims.tenant;
@@ -64,6 +65,7 @@ pub async fn revoke(call: Call) -> Answer {
 /// Sessions of accounts of this tenant; others are none of its admins' business.
 async fn end_sessions(database: &Db, tenant: &str, sub: &str) -> Result<(), Problem> {
     guest::forget_revocations();
+    guest::edge::rights_moved();
     let account = store::accounts::find(database, sub)
         .await
         .map_err(store_failed)?;

@@ -105,6 +105,7 @@ pub async fn delete(call: Call) -> Answer {
     {
         return Err(guest::access::unknown(format!("user {id}")));
     }
+    guest::edge::rights_moved();
     Ok(guest::empty(StatusCode::NO_CONTENT))
 }
 

@@ -35,8 +35,13 @@ impl Session<'_> {
                 "the server sent a frame that cannot be read: {error}"
             ))
         })?;
-        if frame.crdt != Crdt::Loro || frame.room != self.shared.membership.room {
+        if frame.room != self.shared.membership.room {
             return Ok(());
+        }
+        match frame.crdt {
+            Crdt::Loro => {}
+            Crdt::Presence => return self.receive_presence(frame.message).await,
+            _ => return Ok(()),
         }
         match frame.message {
             Message::JoinOk {
@@ -100,7 +105,11 @@ impl Session<'_> {
     }
 
     async fn join_accepted(&mut self, permission: Permission, version: &[u8]) -> Step {
-        if permission == Permission::Read {
+        self.shared
+            .status
+            .send_modify(|status| status.permission = Some(permission));
+        self.may_write = permission == Permission::Write;
+        if !self.may_write && self.shared.membership.writes {
             return Err(Ending::Final(RoomError::ReadOnly));
         }
         let server = match version {
@@ -111,7 +120,7 @@ impl Session<'_> {
         // Everything the server lacks, of whomever it is, goes up in one update.
         let (update, end, known) = {
             let doc = self.shared.doc();
-            let lacks = !server.includes_vv(&doc.oplog_vv());
+            let lacks = self.may_write && !server.includes_vv(&doc.oplog_vv());
             let update = lacks
                 .then(|| doc.export(ExportMode::updates(&server)))
                 .transpose();

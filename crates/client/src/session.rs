@@ -25,6 +25,8 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(45);
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Three pings without any answer: nobody is there.
 const SILENCE: Duration = Duration::from_secs(35);
+/// For the close frame to be taken.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Before an edit is sent again that came too fast.
 pub(super) const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,9 @@ pub struct Session<'a> {
     /// What the server said it has, while some of it is still on the way.
     pub(super) awaited: Option<VersionVector>,
     pub(super) joined: bool,
+    pub(super) may_write: bool,
+    pub(super) asked_for_presence: bool,
+    pub(super) is_present: bool,
     /// Own operations up to here are sent in this connection.
     pub(super) sent: i32,
     pub(super) flight: Option<Flight>,
@@ -85,12 +90,16 @@ impl<'a> Session<'a> {
             asked_at: now,
             awaited: None,
             joined: false,
+            may_write: false,
+            asked_for_presence: false,
+            is_present: false,
             sent: 0,
             flight: None,
             paused_until: None,
         };
         let version = shared.doc().oplog_vv().encode();
         session.ask_to_join(&version).await?;
+        session.send_presence().await?;
         Ok(session)
     }
 
@@ -100,15 +109,31 @@ impl<'a> Session<'a> {
         loop {
             tokio::select! {
                 message = self.socket.next() => self.receive(message).await?,
-                () = self.shared.edited.notified() => self.send_edits().await?,
+                () = self.shared.edited.notified() => {
+                    self.send_edits().await?;
+                    self.send_presence().await?;
+                }
+                () = self.shared.leaving.notified() => return self.say_goodbye().await,
                 _ = clock.tick() => self.keep_time().await?,
             }
         }
     }
 
+    async fn say_goodbye(&mut self) -> Step<std::convert::Infallible> {
+        self.send(Message::Leave).await?;
+        let closed = tokio::time::timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
+        if let Ok(Err(error)) = closed {
+            tracing::debug!(%error, "the connection was not closed in order");
+        }
+        Err(Ending::Final(RoomError::Left))
+    }
+
+    pub(super) fn token(&self) -> Step<String> {
+        (self.shared.membership.token)().map_err(|reason| Ending::Final(RoomError::Refused(reason)))
+    }
+
     pub(super) async fn ask_to_join(&mut self, version: &[u8]) -> Step {
-        let token = (self.shared.membership.token)()
-            .map_err(|reason| Ending::Final(RoomError::Refused(reason)))?;
+        let token = self.token()?;
         self.asked_at = Instant::now();
         self.joined = false;
         self.awaited = None;
@@ -121,7 +146,7 @@ impl<'a> Session<'a> {
     }
 
     pub(super) async fn send_edits(&mut self) -> Step {
-        if !self.joined || self.flight.is_some() || self.paused_until.is_some() {
+        if !self.joined || !self.may_write || self.flight.is_some() || self.paused_until.is_some() {
             return Ok(());
         }
         let (update, end) = {
