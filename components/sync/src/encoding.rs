@@ -22,11 +22,12 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
 /// Frontiers as a caller gives them.
 pub fn frontiers(text: &str) -> Result<Frontiers, Problem> {
     let bytes = (text.len() <= FRONTIERS_BYTES).then(|| from_base64(text));
-    let frontiers = bytes.flatten().map(|bytes| Frontiers::decode(&bytes));
-    match frontiers {
-        Some(Ok(frontiers)) => Ok(frontiers),
-        Some(Err(_)) | None => Err(not_in_history("at")),
-    }
+    let frontiers = bytes.flatten().and_then(|bytes| {
+        let frontiers = Frontiers::decode(&bytes).ok()?;
+        // The decoder does not mind what comes after them.
+        (frontiers.encode().len() == bytes.len()).then_some(frontiers)
+    });
+    frontiers.ok_or_else(|| not_in_history("at"))
 }
 
 /// Frontiers of our own table.

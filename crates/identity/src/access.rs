@@ -13,6 +13,8 @@ pub enum Action {
     DeleteProject,
     /// See and change who is a member of a project, and invite to it.
     ManageMembers,
+    /// Take a project with all that is known of it, and make one of what was taken.
+    BackUpProject,
     /// See and change who is a member of a tenant, its accounts and invitations; revoke tokens.
     ManageTenant,
     ReadAudit,
@@ -26,12 +28,13 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CreateProject,
         Self::ReadProject,
         Self::WriteProject,
         Self::DeleteProject,
         Self::ManageMembers,
+        Self::BackUpProject,
         Self::ManageTenant,
         Self::ReadAudit,
         Self::ReadMetrics,

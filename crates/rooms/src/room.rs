@@ -4,6 +4,7 @@
 mod edit;
 mod export;
 mod plan;
+mod soundness;
 
 use std::collections::{HashMap, HashSet};
 
@@ -145,6 +146,10 @@ impl Room {
             }
         };
         let brought = self.document.oplog_vv() != before;
+        if brought && !soundness::is_sound(&self.document, &status.success) {
+            self.is_tainted = true;
+            return Fate::Invalid;
+        }
         if status.pending.is_some_and(|pending| !pending.is_empty()) {
             if self.pending.contains(bytes) && !brought {
                 return Fate::NothingNew;
@@ -239,6 +244,11 @@ impl Room {
         self.document.checkout(&self.document.oplog_frontiers())?;
         self.document.checkout_to_latest();
         Ok(())
+    }
+
+    /// What the document holds.
+    pub fn version(&self) -> VersionVector {
+        self.document.oplog_vv()
     }
 
     /// Where the document's history ends.

@@ -241,10 +241,9 @@ async fn run(args: Args) -> Result<bool> {
     if let Some(stack) = bench.stack.take() {
         stack.server.stop().await;
     }
-    for server in [bench.simple_server.take(), bench.durable_object.take()] {
-        if let Some(server) = server {
-            server.stop().await;
-        }
+    let baselines = [bench.simple_server.take(), bench.durable_object.take()];
+    for server in baselines.into_iter().flatten() {
+        server.stop().await;
     }
     let json = match args.print {
         Print::Table => {

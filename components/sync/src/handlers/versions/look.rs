@@ -11,6 +11,7 @@ use rooms::history::{self, Past};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use super::{find, named};
 use crate::outside::Outside;
@@ -43,8 +44,24 @@ struct Differing {
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code, reason = "it describes what rooms::history::Field writes")]
 struct FieldChange {
+    #[schema(schema_with = any_value)]
     before: Option<Value>,
+    #[schema(schema_with = any_value)]
     after: Option<Value>,
+}
+
+/// Whatever JSON has. (The schema that says nothing says the same, but utoipa cannot read it back.)
+fn any_value() -> Schema {
+    let types = [
+        Type::Object,
+        Type::Array,
+        Type::String,
+        Type::Number,
+        Type::Boolean,
+        Type::Null,
+    ];
+    let of_any_type = ObjectBuilder::new().schema_type(SchemaType::Array(types.to_vec()));
+    Schema::Object(of_any_type.build())
 }
 
 /// Show a project's document as it was at a version
