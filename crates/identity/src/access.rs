@@ -150,12 +150,12 @@ mod tests {
     fn gw3_the_matrix_of_roles_and_actions() {
         // In the order of Action::ALL.
         let table = [
-            (Role::Admin, "1111 1111 111"),
-            (Role::Service, "1111 1111 111"),
-            (Role::Editor, "1111 0000 000"),
-            (Role::Agent, "0110 0000 000"),
-            (Role::Viewer, "0100 0000 000"),
-            (Role::Server, "0000 0000 001"),
+            (Role::Admin, "1111 11 111 111"),
+            (Role::Service, "1111 11 111 111"),
+            (Role::Editor, "1111 00 000 000"),
+            (Role::Agent, "0110 00 000 000"),
+            (Role::Viewer, "0100 00 000 000"),
+            (Role::Server, "0000 00 000 001"),
         ];
         for (role, expected) in table {
             let claims = Claims::access("x", role, 0, 60);
