@@ -8,6 +8,7 @@ use guest::{Answer, Call};
 use http::{HeaderValue, Method, StatusCode, header};
 use identity::Action;
 use problem::{Problem, Slug};
+use utoipa::ToSchema;
 
 use crate::events::{Listener, Place, run};
 use crate::project::of_call;
@@ -17,6 +18,22 @@ use crate::state::Lent;
 const LONGEST: Duration = Duration::from_secs(60);
 /// Events that wait for a reader. What changes meanwhile is told together, later.
 const WAITING: usize = 1;
+
+/// An event, as readers of `text/event-stream` see it
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "a description; `crate::events` writes them")]
+struct DocumentEvent {
+    /// hello, change or reset.
+    event: String,
+    /// The last entry of the room's log that it tells of.
+    id: String,
+    /// JSON. Of hello and reset: `head`. Of a change: `seq`, `actor` and `at_ms` of the last entry,
+    /// `actors`, and `nodes`, `edges`, `tasks` with the changed ones by id as they are now, null for
+    /// one that is gone.
+    data: String,
+    /// When to come back, in milliseconds; the first event has it.
+    retry: Option<u32>,
+}
 
 /// Follow a document
 ///
@@ -30,8 +47,8 @@ const WAITING: usize = 1;
         ("Last-Event-ID" = Option<String>, Header, description = "The same; it goes first"),
         ("seconds" = Option<u32>, Query, maximum = 60, description = "How long the answer goes on, at most and without it 60; 0 tells what there is")),
     responses(
-        (status = 200, description = "`data` of a change is JSON: `seq`, `actor` and `at_ms` of the last entry, `actors`, and `nodes`, `edges`, `tasks` with the changed ones by id as they are now, null for one that is gone",
-            content_type = "text/event-stream", body = String)))]
+        (status = 200, description = "Events until the time is over",
+            content_type = "text/event-stream", body = DocumentEvent)))]
 pub async fn follow(call: Call) -> Answer {
     let database = Lent::take().await?;
     let head = of_call(&*database, &call, Action::ReadProject).await?;
