@@ -241,11 +241,6 @@ impl Room {
         Ok(())
     }
 
-    /// What the document holds.
-    pub fn version(&self) -> VersionVector {
-        self.document.oplog_vv()
-    }
-
     /// Where the document's history ends.
     pub fn frontiers(&self) -> Frontiers {
         self.document.oplog_frontiers()
