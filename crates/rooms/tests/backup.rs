@@ -222,6 +222,11 @@ fn rm14_nothing_of_a_backup_is_believed() {
         ),
         (
             "versions[0]",
+            // The operation -5 of the peer 9.
+            Box::new(|b| b.versions[0].frontiers = vec![1, 9, 9]),
+        ),
+        (
+            "versions[0]",
             Box::new(|b| b.versions[0].id = "x".repeat(5_000)),
         ),
         (

@@ -6,7 +6,7 @@ use loro::{EncodedBlobMode, Frontiers, LoroDoc, PeerID, VersionVector};
 use store::versions::Kind;
 
 use super::Backup;
-use crate::history::{AUTOMATIC, Coverage, NAMED};
+use crate::history::{AUTOMATIC, Coverage, NAMED, point_of};
 use crate::room::is_update;
 
 /// Bytes of a name, an id or an actor.
@@ -94,7 +94,7 @@ fn check_versions(backup: &Backup, document: &LoroDoc) -> Result<(), Wrong> {
             return wrong(format!("versions[{at}]: not one of ours"));
         }
         let point = Frontiers::decode(&version.frontiers).ok();
-        if point.is_none_or(|point| document.frontiers_to_vv(&point).is_none()) {
+        if point.is_none_or(|point| point_of(document, &point).is_none()) {
             return wrong(format!(
                 "versions[{at}]: no point of the document's history"
             ));
