@@ -41,6 +41,8 @@ pub struct Room {
     /// Updates that wait for their dependencies, to know a repeat.
     pending: HashSet<Box<[u8]>>,
     pending_bytes: usize,
+    /// Up to where the store's snapshot goes that this room knows of.
+    snapshot_seq: i64,
     /// A full snapshot for joins, and what it holds.
     snapshot: Option<(VersionVector, Vec<u8>)>,
     /// Under which peer each author edits here, but for the server's own. Nobody else uses these
@@ -100,6 +102,7 @@ impl Room {
             bytes,
             pending: HashSet::new(),
             pending_bytes: 0,
+            snapshot_seq,
             snapshot: snapshot.map(|snapshot| (version, snapshot)),
             peers: HashMap::new(),
             is_tainted: false,
