@@ -195,11 +195,14 @@ fn rm14_a_failure_leaves_nothing_behind() {
     assert!(matches!(take(&world, OTHER, checked), Taken::Made(_)));
 }
 
+/// Something that a hostile hand does to a backup.
+type Change = Box<dyn Fn(&mut Backup)>;
+
 #[test]
 fn rm14_nothing_of_a_backup_is_believed() {
     let (world, _) = full();
     let given = give(&world, ROOM);
-    let table: Vec<(&str, Box<dyn Fn(&mut Backup)>)> = vec![
+    let table: Vec<(&str, Change)> = vec![
         ("document", Box::new(|b| b.document.truncate(40))),
         (
             "document",

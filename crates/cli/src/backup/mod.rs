@@ -69,8 +69,8 @@ fn parse_project(text: &str) -> Result<String, String> {
 /// Bytes for a person.
 fn size(bytes: u64) -> String {
     match bytes {
-        ..10_000 => format!("{bytes} bytes"),
-        ..10_000_000 => format!("{} kB", bytes / 1_000),
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
         _ => format!("{} MB", bytes / 1_000_000),
     }
 }

@@ -120,7 +120,8 @@ fn check_spans(backup: &Backup, known: &VersionVector) -> Result<(), Wrong> {
         if span.to > known.get(&peer).copied().unwrap_or(0) {
             return wrong(format!("history[{at}]: of operations that are not there"));
         }
-        if coverage.take(peer, span.from..span.to) != [span.from..span.to] {
+        let span = span.from..span.to;
+        if coverage.take(peer, span.clone()) != std::slice::from_ref(&span) {
             return wrong(format!(
                 "history[{at}]: operations that have an author already"
             ));
