@@ -2,6 +2,7 @@
 
 mod accounts;
 mod assets;
+mod backup;
 mod conventions;
 mod crash;
 mod document;

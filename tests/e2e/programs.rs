@@ -77,7 +77,9 @@ async fn rm13_a_program_comes_back_by_itself_with_what_it_made_meanwhile() {
         text(room, "away").is_some_and(|text| text.len() == 600_000)
     })
     .await;
-    assert_eq!((one.status().joins, other.status().joins), (2, 2));
+    for member in [&mut one, &mut other] {
+        until(member, |room| room.status().joins == 2).await;
+    }
     write(&one, "last", "goodbye");
     one.leave().await.expect("everything is there");
     let fresh = Member::join(&stack, &project, &stack.token("v", "viewer")).await;

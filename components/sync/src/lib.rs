@@ -17,7 +17,7 @@ use rooms::RoomsError;
 
 use handlers::versions::{catalogue, create, look, restore};
 use handlers::{
-    document, follow, health, history, nodes, operations, poke, tick, turn, updates, wake,
+    backup, document, follow, health, history, nodes, operations, poke, tick, turn, updates, wake,
 };
 
 thread_local! {
@@ -37,6 +37,7 @@ thread_local! {
         Bearer look::{document, diff};
         Bearer restore::{restore};
         Bearer history::{list};
+        Bearer backup::{give, take};
     ])));
 }
 

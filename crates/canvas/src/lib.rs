@@ -11,6 +11,7 @@ pub mod effect;
 pub mod inputs;
 pub mod json;
 pub mod kinds;
+pub mod moved;
 pub mod plan;
 pub mod restore;
 pub mod value;

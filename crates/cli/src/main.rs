@@ -3,6 +3,7 @@
 //! A command is a module with its arguments and a `run`; it ends with an [`Outcome`], which becomes
 //! one sentence, a remedy and an exit code here.
 
+mod backup;
 #[cfg(unix)]
 mod bench_command;
 mod completions;
@@ -86,6 +87,8 @@ enum Command {
     Film(film::FilmArgs),
     Token(token::TokenArgs),
     User(user::UserArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Doctor(doctor::DoctorArgs),
     #[cfg(unix)]
     Bench(bench_command::BenchArgs),
@@ -117,6 +120,8 @@ fn run(command: Command) -> Outcome {
         Command::Film(args) => block_on("warn", film::run(args)),
         Command::Token(args) => token::run(args),
         Command::User(args) => block_on("error", user::run(args)),
+        Command::Backup(args) => block_on("error", backup::save(args)),
+        Command::Restore(args) => block_on("error", backup::restore(args)),
         Command::Doctor(args) => block_on("error", doctor::run(args)),
         #[cfg(unix)]
         Command::Bench(args) => bench_command::run(args),

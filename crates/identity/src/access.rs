@@ -13,6 +13,8 @@ pub enum Action {
     DeleteProject,
     /// See and change who is a member of a project, and invite to it.
     ManageMembers,
+    /// Take a project with all that is known of it, and make one of what was taken.
+    BackUpProject,
     /// See and change who is a member of a tenant, its accounts and invitations; revoke tokens.
     ManageTenant,
     ReadAudit,
@@ -26,12 +28,13 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CreateProject,
         Self::ReadProject,
         Self::WriteProject,
         Self::DeleteProject,
         Self::ManageMembers,
+        Self::BackUpProject,
         Self::ManageTenant,
         Self::ReadAudit,
         Self::ReadMetrics,
@@ -147,12 +150,12 @@ mod tests {
     fn gw3_the_matrix_of_roles_and_actions() {
         // In the order of Action::ALL.
         let table = [
-            (Role::Admin, "1111 1111 111"),
-            (Role::Service, "1111 1111 111"),
-            (Role::Editor, "1111 0000 000"),
-            (Role::Agent, "0110 0000 000"),
-            (Role::Viewer, "0100 0000 000"),
-            (Role::Server, "0000 0000 001"),
+            (Role::Admin, "1111 11 111 111"),
+            (Role::Service, "1111 11 111 111"),
+            (Role::Editor, "1111 00 000 000"),
+            (Role::Agent, "0110 00 000 000"),
+            (Role::Viewer, "0100 00 000 000"),
+            (Role::Server, "0000 00 000 001"),
         ];
         for (role, expected) in table {
             let claims = Claims::access("x", role, 0, 60);

@@ -43,7 +43,7 @@ async fn write_snapshot(
     let seq = locked.head.head_seq;
     let snapshot = locked.open.room.export_snapshot()?;
     let pending = locked.open.room.pending_updates()?;
-    locked.open.room.renew();
+    locked.open.room.renew(seq);
     // Whose the entries were must be known when they are gone.
     history::fold(&locked.transaction, room, seq).await?;
     let is_first = log::store_snapshot(

@@ -9,6 +9,7 @@
 pub mod access;
 pub mod answer;
 pub mod author;
+pub mod backup;
 pub mod compact;
 pub mod edit;
 pub mod environment;

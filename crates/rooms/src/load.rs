@@ -47,6 +47,12 @@ pub async fn open<'a>(
         }
     };
     let room = match room {
+        // Another instance compacted it: joins want the snapshot, and memory does, too.
+        Some(old) if old.epoch == head.epoch && old.lacks_snapshot(head.snapshot_seq) => {
+            let mut room = load(database, head).await?;
+            room.inherit(*old);
+            room
+        }
         Some(room) if room.epoch == head.epoch => catch_up(database, room, head).await?,
         Some(_) | None => load(database, head).await?,
     };

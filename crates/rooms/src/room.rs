@@ -4,6 +4,7 @@
 mod edit;
 mod export;
 mod plan;
+mod soundness;
 
 use std::collections::{HashMap, HashSet};
 
@@ -40,6 +41,8 @@ pub struct Room {
     /// Updates that wait for their dependencies, to know a repeat.
     pending: HashSet<Box<[u8]>>,
     pending_bytes: usize,
+    /// Up to where the store's snapshot goes that this room knows of.
+    snapshot_seq: i64,
     /// A full snapshot for joins, and what it holds.
     snapshot: Option<(VersionVector, Vec<u8>)>,
     /// Under which peer each author edits here, but for the server's own. Nobody else uses these
@@ -99,6 +102,7 @@ impl Room {
             bytes,
             pending: HashSet::new(),
             pending_bytes: 0,
+            snapshot_seq,
             snapshot: snapshot.map(|snapshot| (version, snapshot)),
             peers: HashMap::new(),
             is_tainted: false,
@@ -145,6 +149,10 @@ impl Room {
             }
         };
         let brought = self.document.oplog_vv() != before;
+        if brought && !soundness::is_sound(&self.document, &status.success) {
+            self.is_tainted = true;
+            return Fate::Invalid;
+        }
         if status.pending.is_some_and(|pending| !pending.is_empty()) {
             if self.pending.contains(bytes) && !brought {
                 return Fate::NothingNew;

@@ -172,7 +172,7 @@ fn rm9_points_that_the_history_does_not_hold_are_refused() {
         created_by: "alice".into(),
         created_at_ms: 1,
     };
-    let named = |version: &Version| {
+    let named = |version: &Version, at: &Frontiers| {
         let (database, warm, clock) = (&world.database, &world.warm, &world.clock);
         block_on(history::name(
             database,
@@ -180,13 +180,18 @@ fn rm9_points_that_the_history_does_not_hold_are_refused() {
             clock,
             ROOM,
             version.clone(),
-            Some(&at),
+            Some(at),
         ))
         .unwrap()
     };
-    assert_eq!(named(&version), Named::Unknown);
+    let odd = [(9, 0), (9, -5), (9, i32::MAX), (alice.peer_id(), -1)];
+    for (peer, counter) in odd {
+        let nowhere = Frontiers::from_id(loro::ID::new(peer, counter));
+        assert_eq!(named(&version, &nowhere), Named::Unknown, "{counter}");
+    }
+    assert_eq!(named(&version, &at), Named::Unknown);
     send(&world, "alice", unsent);
-    assert!(matches!(named(&version), Named::Made(_)));
+    assert!(matches!(named(&version, &at), Named::Made(_)));
 }
 
 #[test]

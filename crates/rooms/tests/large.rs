@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use futures::executor::block_on;
 use loro::{ExportMode, LoroDoc};
 use protocol::limits;
 use protocol::turn::{Input, Output};
@@ -94,6 +95,41 @@ fn rm3_a_room_of_ten_thousand_nodes_joins_whole_from_a_snapshot_and_its_tail() {
         let moved = edit(&alice, "node-6", &[("x", 1.5.into())]);
         world.turn(2, vec![update(1, 2, vec![moved])]);
     }
+}
+
+#[test]
+fn rm3_a_room_that_another_instance_compacted_joins_from_its_snapshot() {
+    let mut world = World::new();
+    let alice = film(5_000);
+    world.turn(0, vec![update(1, 1, vec![all(&alice)])]);
+    let first = world.turn(0, vec![join(2, "bob", &LoroDoc::new())]);
+    assert!(!is_snapshot(&first.outputs[0]), "nobody made one yet");
+    let here = std::mem::take(&mut world.warm);
+    block_on(rooms::tick(&world.database, &world.warm, &world.clock)).unwrap();
+    assert!(world.number("SELECT snapshot_seq AS n FROM rooms") > 0);
+    world.warm = here;
+    let bob = LoroDoc::new();
+    let answer = world.turn(2, vec![join(2, "bob", &bob)]);
+    assert!(is_snapshot(&answer.outputs[0]));
+    receive(&bob, &answer);
+    assert_eq!(json(&bob), json(&alice));
+    // Edits go on where they were, and the next to join gets the snapshot and the edit.
+    let moved = edit(&alice, "node-5", &[("x", 7.into())]);
+    world.turn(2, vec![update(1, 2, vec![moved])]);
+    let carol = LoroDoc::new();
+    let answer = world.turn(3, vec![join(3, "bob", &carol)]);
+    assert!(is_snapshot(&answer.outputs[0]));
+    receive(&carol, &answer);
+    assert_eq!(json(&carol), json(&alice));
+}
+
+/// Whether a backfill begins with a full snapshot.
+fn is_snapshot(output: &Output) -> bool {
+    let Output::Joined { backfill, .. } = output else {
+        panic!("{output:?}")
+    };
+    let meta = LoroDoc::decode_import_blob_meta(&backfill[0], true).unwrap();
+    meta.mode == loro::EncodedBlobMode::Snapshot
 }
 
 #[test]

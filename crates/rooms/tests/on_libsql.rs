@@ -1,6 +1,8 @@
 //! The tests of rooms once more, over the stand-in with libSQL's limits (see `common`).
 #![allow(clippy::duplicate_mod, reason = "each file brings the same `common`")]
 
+#[path = "backup.rs"]
+mod backup;
 #[path = "document.rs"]
 mod document;
 #[path = "follow.rs"]

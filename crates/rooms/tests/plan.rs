@@ -49,7 +49,7 @@ proptest! {
             room.apply(&Entry { seq, bytes });
             if seq == 10 {
                 room.export_snapshot().unwrap();
-                room.renew();
+                room.renew(seq);
             }
             prop_assert_eq!(room.plan().unwrap(), canvas::plan(&person), "{}", seq);
         }

@@ -7,7 +7,7 @@ mod work;
 use serde::Serialize;
 
 pub use entries::{Author, Entry, NewEntry, authors, log};
-pub use snapshots::{snapshot, store_snapshot};
+pub use snapshots::{begin_with_snapshot, snapshot, store_snapshot};
 pub use work::{LiveTask, NewTask, cancel_tasks, insert_tasks, live_tasks};
 
 use crate::{Database, StoreError, Transaction, Value, sql};

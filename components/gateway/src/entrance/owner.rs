@@ -16,7 +16,13 @@ pub fn of(path: &str) -> Option<&'static str> {
             "document" | "updates" | "operations" | "events",
         ]
         | ["api", "projects", _, "nodes", _] => Some("sync"),
-        ["api", "projects", _, "versions" | "history", ..] => Some("sync"),
+        [
+            "api",
+            "projects",
+            _,
+            "versions" | "history" | "backup" | "restore",
+            ..,
+        ] => Some("sync"),
         ["api", "tasks" | "task", ..] | ["update-node"] => Some("tasks"),
         ["api", "servers", ..] => Some("registry"),
         ["api", "assets" | "uploads", ..] | ["assets", ..] => Some("assets"),

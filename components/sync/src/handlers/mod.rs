@@ -1,5 +1,6 @@
 //! One handler per file.
 
+pub mod backup;
 pub mod document;
 pub mod follow;
 pub mod health;

@@ -131,6 +131,10 @@ pub fn wanted(entries: &[Brought]) -> Vec<history::Range> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::single_range_in_vec_init,
+    reason = "lists of ranges are what is tested"
+)]
 mod tests {
     use super::*;
 

@@ -14,10 +14,11 @@ mod thin;
 mod versions;
 
 pub use changes::{Change, Changed};
+pub use coverage::Coverage;
 pub use difference::{Difference, Field, Item, difference};
-pub use fold::fold;
+pub use fold::{fold, unfolded};
 pub use log::{Entry, Query, history, spans};
-pub use past::{Past, past};
+pub use past::{Past, past, point_of};
 pub use restore::{Restored, restore};
 pub use thin::{AUTOMATIC, thin};
-pub use versions::{INTERVAL_MS, Named, make_due, name};
+pub use versions::{INTERVAL_MS, NAMED, Named, make_due, name};

@@ -1,6 +1,6 @@
 //! A document as it was: a copy that may be checked out anywhere. The warm document is only read.
 
-use loro::{Frontiers, LoroDoc};
+use loro::{Frontiers, ID, LoroDoc};
 use serde_json::Value;
 use store::Database;
 use store::rooms as log;
@@ -54,8 +54,7 @@ impl Past {
 
     /// A point in its shortest form; `None` for one that is not in the document's history.
     pub fn point(&self, frontiers: &Frontiers) -> Option<Frontiers> {
-        self.document.frontiers_to_vv(frontiers)?;
-        self.document.minimize_frontiers(frontiers).ok()
+        point_of(&self.document, frontiers)
     }
 
     /// The document at a point of its history; `None` for one that is not in it.
@@ -71,4 +70,18 @@ impl Past {
     pub fn json_at(&self, frontiers: &Frontiers) -> Result<Option<Value>, RoomsError> {
         Ok(self.at(frontiers)?.map(canvas::json::to_json))
     }
+}
+
+/// A point in its shortest form; `None` for one that is not in the history of the document.
+pub fn point_of(document: &LoroDoc, frontiers: &Frontiers) -> Option<Frontiers> {
+    // Loro trusts that counters are some that it gave out, and panics at others.
+    let version = document.oplog_vv();
+    let is_held = |id: ID| {
+        let end = version.get(&id.peer).copied().unwrap_or(0);
+        (0..end).contains(&id.counter)
+    };
+    if !frontiers.iter().all(is_held) {
+        return None;
+    }
+    document.minimize_frontiers(frontiers).ok()
 }

@@ -20,7 +20,7 @@ pub const INTERVAL_MS: i64 = 10 * 60 * 1000;
 const ROOMS: i64 = 16;
 
 /// Named versions of one room. A person does not find one among more.
-const NAMED: i64 = 1_000;
+pub const NAMED: i64 = 1_000;
 
 /// What became of naming a point.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use loro::{ExportMode, LoroDoc, VersionVector};
 
-use super::Room;
+use super::{Room, SNAPSHOT_JOIN_BYTES};
 use crate::RoomsError;
 
 impl Room {
@@ -26,10 +26,24 @@ impl Room {
         }
     }
 
-    /// Takes the document anew out of a snapshot that was just made. A document that was put together
+    /// Whether the store has a later snapshot than this room, and it matters for joins.
+    pub(crate) fn lacks_snapshot(&self, stored_seq: i64) -> bool {
+        stored_seq > self.snapshot_seq && self.bytes > SNAPSHOT_JOIN_BYTES
+    }
+
+    /// Takes over what `old`, which was this room before it was loaded again, knew besides the
+    /// document.
+    pub(crate) fn inherit(&mut self, old: Self) {
+        self.planned = old
+            .planned
+            .filter(|planned| planned.is_within(&self.document.oplog_vv()));
+    }
+
+    /// Takes the document anew out of a snapshot that was just made and is stored at `seq`. A document that was put together
     /// from updates and checked out takes twenty times as much memory as one that reads its snapshot
     /// where it must.
-    pub fn renew(&mut self) {
+    pub fn renew(&mut self, seq: i64) {
+        self.snapshot_seq = seq;
         let Some((version, snapshot)) = &self.snapshot else {
             return;
         };

@@ -16,6 +16,13 @@ pub(super) struct Planned {
     looked_at: BTreeSet<String>,
 }
 
+impl Planned {
+    /// Whether a document at `version` holds all that was looked at.
+    pub(super) fn is_within(&self, version: &VersionVector) -> bool {
+        version.includes_vv(&self.version)
+    }
+}
+
 impl Room {
     /// Plans a pass over the latest version. After the first, only the nodes that changed and those
     /// that were waiting are read: reading all of 100,000 takes more than half a second.

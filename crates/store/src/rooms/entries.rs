@@ -64,7 +64,8 @@ pub async fn log(
 ) -> Result<Vec<Entry>, StoreError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut from = after;
-    loop {
+    // A room that was never written has nothing to be read, nor has one that was just compacted.
+    while from < up_to {
         let parameters = [
             room.into(),
             from.into(),
@@ -84,9 +85,10 @@ pub async fn log(
             entries.extend(bytes.map(|bytes| Entry { seq: from, bytes }));
         }
         if is_last {
-            return Ok(entries);
+            break;
         }
     }
+    Ok(entries)
 }
 
 /// All parts of one entry.

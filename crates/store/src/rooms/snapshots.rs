@@ -59,12 +59,7 @@ pub async fn store_snapshot<D: Database>(
     if moved.is_empty() {
         return Ok(false);
     }
-    for (part, bytes) in (0i64..).zip(bytes.chunks(PART_BYTES)) {
-        let parameters = [room.into(), seq.into(), part.into(), bytes.to_vec().into()];
-        transaction
-            .query(sql!("rooms/insert_snapshot_part"), &parameters)
-            .await?;
-    }
+    insert_parts(transaction, room, seq, bytes).await?;
     let known = [room.into(), seq.into()];
     transaction
         .query(sql!("rooms/delete_old_snapshots"), &known)
@@ -77,4 +72,38 @@ pub async fn store_snapshot<D: Database>(
         .query(sql!("rooms/delete_old_updates"), &old)
         .await?;
     Ok(true)
+}
+
+/// Begins a room that was never written with a snapshot, as its entry 1. Returns false when the
+/// room was written, or the project is not the one that was created at `epoch`: then nothing may be
+/// committed.
+pub async fn begin_with_snapshot<D: Database>(
+    transaction: &Transaction<'_, D>,
+    room: &str,
+    epoch: i64,
+    bytes: &[u8],
+) -> Result<bool, StoreError> {
+    let begun = transaction
+        .query(sql!("backup/begin"), &[room.into(), epoch.into()])
+        .await?;
+    if begun.is_empty() {
+        return Ok(false);
+    }
+    insert_parts(transaction, room, 1, bytes).await?;
+    Ok(true)
+}
+
+async fn insert_parts<D: Database>(
+    transaction: &Transaction<'_, D>,
+    room: &str,
+    seq: i64,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    for (part, bytes) in (0i64..).zip(bytes.chunks(PART_BYTES)) {
+        let parameters = [room.into(), seq.into(), part.into(), bytes.to_vec().into()];
+        transaction
+            .query(sql!("rooms/insert_snapshot_part"), &parameters)
+            .await?;
+    }
+    Ok(())
 }

@@ -32,6 +32,10 @@ impl Size {
     }
 }
 
+/// Between the first join and the others: a room that was just filled may be tidied up meanwhile,
+/// which the stack does at every tick, and ticks come every five seconds.
+const TIDY: Duration = Duration::from_secs(7);
+
 /// What is expected of the stack.
 pub struct Aims {
     pub readable: Aim,
@@ -105,6 +109,7 @@ async fn joins(
     let usage = Usage::of(subject.server);
     let first = read(address, room, token, &canvas.version).await?;
     let first = usage.add_to(Figure::of(ms(first.readable)), 1);
+    tokio::time::sleep(TIDY).await;
 
     let usage = Usage::of(subject.server);
     let (mut readable, mut whole) = (Vec::new(), Vec::new());

@@ -41,21 +41,9 @@ pub async fn restore(call: Call) -> Answer {
         .await
         .map_err(rooms_failed)?
         .ok_or_else(|| access::unknown(format!("project {project}")))?;
+    database.give_back();
     if restored.before.is_some() {
-        // What it asks of the node processor is due by tick, too.
-        let mut head_seq = restored.head_seq;
-        match rooms::process(&*database, &warm, &outside, project, rooms::Note::Changes).await {
-            Ok(processed) => {
-                database.give_back();
-                let processed = processed.unwrap_or_default();
-                head_seq = head_seq.max(processed.head_seq);
-                after::dispatch(processed.tasks);
-            }
-            Err(error) => drop(rooms_failed(error)),
-        }
-        after::push(&[(project.to_owned(), head_seq)]);
-    } else {
-        database.give_back();
+        after::changed(project.to_owned(), restored.head_seq);
     }
     let body = RestoredVersion {
         nodes: restored.counts.nodes,
