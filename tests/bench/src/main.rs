@@ -17,6 +17,7 @@ mod process;
 mod report;
 mod requests;
 mod rooms;
+mod row;
 mod simple_server;
 mod sizes;
 mod stack;
