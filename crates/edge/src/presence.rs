@@ -246,16 +246,22 @@ impl Room {
     /// Takes an entry, unless a newer one is known. False: there is no room for it.
     fn put(&mut self, entry: Entry<'_>, connection: ConnectionId, now: Instant) -> bool {
         let known = self.entries.get(entry.key);
-        if known.is_some_and(|held| held.timestamp_ms >= entry.timestamp_ms) {
-            return true;
-        }
+        let timestamp_ms = match known {
+            // Times are milliseconds, and clients show more than one step in one: of their own
+            // key the later message is the newer, and the others must be able to tell.
+            Some(held) if held.owner == connection => {
+                entry.timestamp_ms.max(held.timestamp_ms.saturating_add(1))
+            }
+            Some(held) if held.timestamp_ms >= entry.timestamp_ms => return true,
+            Some(_) | None => entry.timestamp_ms,
+        };
         // Removing what nobody knows of changes nothing.
         if known.is_none() && entry.value.is_none() {
             return true;
         }
         let new = Held {
             value: entry.value.map(Bytes::copy_from_slice),
-            timestamp_ms: entry.timestamp_ms,
+            timestamp_ms,
             owner: connection,
             since: now,
         };

@@ -150,6 +150,36 @@ async fn rm11_a_burst_is_gathered_into_one_message() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rm7_of_steps_in_one_millisecond_the_last_one_counts() {
+    let world = World::new();
+    let (alice, bob) = (world.join(1), world.join(2));
+    let at_ms = unix_ms();
+    let show = |person: &Person, value: &[u8]| {
+        let entry = Entry {
+            key: "alice",
+            value: Some(value),
+            timestamp_ms: at_ms,
+        };
+        let update = presence::encode([entry].into_iter());
+        world
+            .presences
+            .update(&world.room, person.handle.id, &[&update])
+    };
+    for step in 0..10 {
+        assert_eq!(show(&alice, &[3, step * 2]), AckStatus::Ok);
+    }
+    // Somebody else who repeats an old step changes nothing.
+    show(&bob, &[3, 0]);
+    let state = world.presences.lock();
+    let held = &state.rooms["p1"].entries["alice"];
+    assert_eq!(held.value.as_deref(), Some(&[3, 18][..]));
+    assert_eq!(
+        (held.timestamp_ms, held.owner),
+        (at_ms + 9, ConnectionId(1))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn rm11_a_slow_reader_hears_everything_later() {
     let world = World::new();
     let done = CancellationToken::new();
