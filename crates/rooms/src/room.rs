@@ -4,7 +4,7 @@
 mod edit;
 mod export;
 mod plan;
-mod soundness;
+pub(crate) mod soundness;
 
 use std::collections::{HashMap, HashSet};
 

@@ -268,3 +268,28 @@ impl Spoil for Backup {
         self.spans[0].peer = peer.to_owned();
     }
 }
+
+/// Bytes that somebody changed, with the checksum put right: refused, or a document like any.
+#[test]
+fn rm14_a_forged_document_is_refused_or_can_be_used() {
+    let (world, _) = full();
+    let given = give(&world, ROOM);
+    let mut taken = 0;
+    for at in 22..given.document.len() {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut forged = given.clone();
+            forged.document[at] = value;
+            let checksum =
+                xxhash_rust::xxh32::xxh32(&forged.document[20..], u32::from_le_bytes(*b"LORO"));
+            forged.document[16..20].copy_from_slice(&checksum.to_le_bytes());
+            if let Ok(checked) = backup::check(forged) {
+                taken += 1;
+                let document = checked.document;
+                document.export(loro::ExportMode::all_updates()).unwrap();
+                document.export(loro::ExportMode::Snapshot).unwrap();
+                let _ = canvas::json::to_json(&document);
+            }
+        }
+    }
+    assert!(taken > 0, "some changes are in what people wrote");
+}

@@ -8,6 +8,7 @@ use store::versions::Kind;
 use super::Backup;
 use crate::history::{AUTOMATIC, Coverage, NAMED, point_of};
 use crate::room::is_update;
+use crate::room::soundness::is_sound;
 
 /// Bytes of a name, an id or an actor.
 const WORD_BYTES: usize = 1_024;
@@ -54,18 +55,16 @@ fn document(backup: &Backup) -> Result<LoroDoc, Wrong> {
         return wrong("document: not a full Loro snapshot");
     }
     let document = LoroDoc::new();
-    match document.import(&backup.document) {
-        Ok(status)
-            if status
-                .pending
-                .as_ref()
-                .is_none_or(|pending| pending.is_empty()) =>
-        {
-            Ok(document)
-        }
-        Ok(_) => wrong("document: a part of its history is missing"),
-        Err(_) => wrong("document: it cannot be read"),
+    let status = document
+        .import(&backup.document)
+        .map_err(|_| Wrong("document: it cannot be read".to_owned()))?;
+    if status.pending.is_some_and(|pending| !pending.is_empty()) {
+        return wrong("document: a part of its history is missing");
     }
+    if !is_sound(&document, &status.success) {
+        return wrong("document: its operations do not follow each other");
+    }
+    Ok(document)
 }
 
 fn is_word(text: &str) -> bool {
