@@ -4,6 +4,7 @@ use crate::Rate;
 use protocol::limits;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// Makes and checks the service tokens of SPEC section 2; the binary wires it to `identity`.
 pub trait ServiceTokens: Send + Sync + 'static {
@@ -21,6 +22,9 @@ pub struct Options {
     /// Turns that may be in flight at once; each room belongs to one lane. One suffices while the
     /// database takes one writer at a time.
     pub lanes: usize,
+    /// Where lanes run, when not on the runtime of everything else: next to the application's turns,
+    /// when both are in one process.
+    pub lane_runtime: Option<Handle>,
     /// What `x-forwarded-proto` says of requests to an entrance without TLS: `https` where a TLS
     /// terminator stands in front.
     pub public_scheme: &'static str,
@@ -33,6 +37,7 @@ impl Options {
             tokens,
             tick: None,
             lanes: 1,
+            lane_runtime: None,
             public_scheme: "http",
             limits: Limits::default(),
         }

@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -93,6 +94,8 @@ pub async fn serve(
     let lanes = Lanes::new(senders);
     let waker = Waker::new(application.clone());
     let background = TaskTracker::new();
+    let runtime = options.lane_runtime.clone();
+    let runtime = runtime.unwrap_or_else(Handle::current);
     // Lanes outlive connections, whose Leaves they take.
     let done = CancellationToken::new();
     for receiver in receivers {
@@ -105,7 +108,7 @@ pub async fn serve(
             metrics.clone(),
             &limits,
         );
-        background.spawn(lane.run(done.clone()));
+        background.spawn_on(lane.run(done.clone()), &runtime);
     }
     background.spawn(presences.clone().run(done.clone()));
     if let Some(every) = options.tick {

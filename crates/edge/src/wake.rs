@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -55,6 +56,8 @@ impl Timers {
 pub(crate) struct Waker {
     application: Arc<Application>,
     calls: Arc<Semaphore>,
+    /// Where the calls are made, wherever lanes run.
+    runtime: Handle,
 }
 
 impl Waker {
@@ -62,13 +65,15 @@ impl Waker {
         Self {
             application,
             calls: Arc::new(Semaphore::new(CALLS)),
+            runtime: Handle::current(),
         }
     }
 
     pub fn wake(&self, rooms: Vec<Arc<str>>, lanes: &Lanes) {
         for rooms in rooms.chunks(ROOMS_PER_CALL) {
             let (waker, lanes, rooms) = (self.clone(), lanes.clone(), rooms.to_vec());
-            tokio::spawn(async move { waker.call(&rooms, &lanes).await });
+            self.runtime
+                .spawn(async move { waker.call(&rooms, &lanes).await });
         }
     }
 

@@ -11,6 +11,7 @@ use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
@@ -53,6 +54,8 @@ pub struct Application {
 pub(crate) struct HttpComponent {
     pub id: Arc<str>,
     pub handler: ProxyHandler<Workers>,
+    /// Where its instances run, when not where they are called from.
+    pub home: Option<Handle>,
     /// The route that chaining pretends.
     pub everything: Route,
     pub everything_headers: RouteHeaders,
@@ -207,7 +210,8 @@ impl Application {
         data: RequestData,
     ) -> Response<WasiBody> {
         let instance = Arc::clone(&data.instance);
-        let error = match component.handler.handle(data, request).await {
+        let handled = component.handler.handle(data, request);
+        let error = match at_home(component.home.as_ref(), handled).await {
             Ok(response) => {
                 return match instance.get() {
                     Some(failed) if !response.body().is_end_stream() => {
@@ -286,4 +290,14 @@ impl Application {
             .iter()
             .map(|(label, path)| (label.as_str(), path.as_path()))
     }
+}
+
+/// Polls a future so that what it spawns runs at `home`.
+async fn at_home<T>(home: Option<&Handle>, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        let _inside = home.map(Handle::enter);
+        future.as_mut().poll(context)
+    })
+    .await
 }

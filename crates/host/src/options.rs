@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 /// How an application is loaded and run.
 #[derive(Clone)]
 pub struct Options {
@@ -31,6 +33,9 @@ pub struct Options {
     pub limits: Limits,
     /// Whether guests' output goes to this process's stderr as well as to the log files.
     pub follow: bool,
+    /// Components whose instances run on a runtime of their own, wherever their requests come from:
+    /// one with a single thread spares them the way between threads, and others the wait.
+    pub homes: Vec<(String, Handle)>,
     /// Called from any thread while components compile.
     pub progress: Option<ProgressCallback>,
 }
@@ -43,6 +48,11 @@ impl Options {
             state_dir: state_dir.into(),
             ..Self::default()
         }
+    }
+
+    pub(crate) fn home_of(&self, component: &str) -> Option<Handle> {
+        let home = self.homes.iter().find(|(id, _)| id == component)?;
+        Some(home.1.clone())
     }
 }
 
@@ -59,6 +69,7 @@ impl Default for Options {
             sqlite_statements: Vec::new(),
             limits: Limits::default(),
             follow: false,
+            homes: Vec::new(),
             progress: None,
         }
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use tokio::runtime::Handle;
 
-use super::UpArgs;
 use super::environment::Environment;
+use super::{UpArgs, turns};
 use crate::executable;
 use crate::failure::{Failure, Outcome};
 
@@ -28,6 +29,7 @@ pub async fn load(
     environment: Environment,
     app_url: &str,
     edge_url: &str,
+    turns: &Handle,
 ) -> Outcome<Arc<host::Application>> {
     let mut options = host::Options::new(manifest, &args.state_dir);
     options.runtime_config = args.runtime_config_file.clone();
@@ -44,6 +46,7 @@ pub async fn load(
     options.variables.extend(args.variables.iter().cloned());
     options.env = args.env.clone();
     options.compiler = Some(vec![executable::find()?.into(), "compile".into()]);
+    options.homes = vec![(turns::COMPONENT.to_owned(), turns.clone())];
     options.limits.instance_reuse = INSTANCE_REUSE;
     options.limits.idle_instance_timeout = IDLE_INSTANCE;
     options.progress = Some(Arc::new(|progress| match progress {

@@ -5,6 +5,7 @@ mod application;
 mod environment;
 mod first_admin;
 mod provider;
+mod turns;
 mod upstream;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::environment::Environment;
@@ -141,11 +143,12 @@ pub async fn run(args: UpArgs) -> Outcome {
         .transpose()?
         .map_or(url.clone(), listen::local_url);
 
+    let mut parts = Parts::default();
+    let turns = turns::start(parts.inner_shutdown.clone())?;
     let application = tokio::select! {
-        loaded = application::load(&args, &manifest, &secret, environment, &app_url, &url) => loaded?,
+        loaded = application::load(&args, &manifest, &secret, environment, &app_url, &url, &turns) => loaded?,
         () = shutdown.cancelled() => return Ok(()),
     };
-    let mut parts = Parts::default();
     match own {
         None => parts.serve_application(&application, public),
         Some(own) => {
@@ -155,7 +158,7 @@ pub async fn run(args: UpArgs) -> Outcome {
                 tls,
             }];
             entrances.extend(inside.map(edge::Entrance::from));
-            parts.serve_edge(&application, entrances, keys.clone());
+            parts.serve_edge(&application, entrances, keys.clone(), turns);
         }
     }
     application.start_cron(parts.inner_shutdown.clone());
@@ -212,9 +215,11 @@ impl Parts {
         application: &Arc<host::Application>,
         entrances: Vec<edge::Entrance>,
         keys: identity::Keys,
+        turns: Handle,
     ) {
         let upstream = Arc::new(upstream::InProcess(Arc::clone(application)));
         let mut options = edge::Options::new(Arc::new(EdgeTokens(keys)));
+        options.lane_runtime = Some(turns);
         listen::fit_open_files(&mut options.limits);
         self.outer.spawn(edge::serve(
             entrances,

@@ -128,6 +128,7 @@ fn assemble(
         ids.insert(id, components.len());
         components.push(HttpComponent {
             id: Arc::clone(&context.grants.id),
+            home: contexts.options.home_of(&context.grants.id),
             handler: ProxyHandler::new(Workers::new(engine.clone(), context, proxy, limits)),
             everything_headers: RouteHeaders::new(&everything),
             everything,

@@ -5,9 +5,15 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 /// What may run where it is asked for: less than a guest computes before it gives way (10 ms) by
 /// far, and more than the way to a blocking thread and back.
 const QUICK: Duration = Duration::from_micros(200);
+
+/// The same on a runtime with a single thread, which nobody else waits for: a commit may wait for
+/// the disk there.
+const QUICK_ALONE: Duration = Duration::from_millis(5);
 
 /// Statements that are remembered. An application has some hundred; one that makes up its
 /// statements as it goes is forgotten all at once and begins anew.
@@ -19,7 +25,12 @@ pub(super) struct Pace(Option<Duration>);
 
 impl Pace {
     pub(super) fn is_quick(self) -> bool {
-        self.0.is_some_and(|time| time < QUICK)
+        let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+        let quick = match flavor {
+            Ok(RuntimeFlavor::CurrentThread) => QUICK_ALONE,
+            Ok(_) | Err(_) => QUICK,
+        };
+        self.0.is_some_and(|time| time < quick)
     }
 
     fn after(self, time: Duration) -> Self {
