@@ -5,15 +5,15 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
+use protocol::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Largest answer read. Turns are written to be at most 16 MiB; the reader is liberal, so that a
-/// join of the largest room beside a catch-up does not fail for a few bytes.
-const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Largest answer read: a whole turn and a join of the largest room.
+const ANSWER_BYTES: usize = limits::TURN_BYTES + limits::TURN_JOIN_BYTES;
 /// A wake or a tick may process many nodes, but never this long.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// The components that the edge calls, as their service tokens name them.
@@ -185,7 +185,9 @@ async fn read(mut body: Body) -> Result<Bytes, CallError> {
             continue;
         };
         if first.len().max(all.len()) + data.len() > ANSWER_BYTES {
-            return Err(CallError::Answer("it is longer than 64 MiB".into()));
+            return Err(CallError::Answer(format!(
+                "it is longer than {ANSWER_BYTES} bytes"
+            )));
         }
         if first.is_empty() && all.is_empty() {
             first = data;

@@ -42,8 +42,11 @@ pub const TURN_INPUTS: usize = 512;
 /// Bytes of input in one turn; a single larger update goes alone.
 pub const TURN_INPUT_BYTES: usize = 4 * 1024 * 1024;
 
-/// Largest turn body, each way.
+/// Largest turn body, each way, without the one large join that an answer may hold besides.
 pub const TURN_BYTES: usize = 16 * 1024 * 1024;
+
+/// Largest backfill: the largest room that can be joined.
+pub const TURN_JOIN_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes waiting for one slow reader: one large room's backfill fits, a stuck reader does not.
 pub const OUTBOUND_BYTES: usize = 16 * 1024 * 1024;

@@ -19,12 +19,14 @@ const TRY_AGAIN: u16 = 1013;
 #[derive(Debug)]
 pub struct Budget {
     left: usize,
+    has_large: bool,
 }
 
 impl Budget {
     pub fn new() -> Self {
         Self {
             left: limits::TURN_BYTES - OVERHEAD_BYTES,
+            has_large: false,
         }
     }
     /// Reserves what must go out.
@@ -39,9 +41,13 @@ impl Budget {
         }
         fits
     }
-    /// Could ever hold it, alone in an answer.
-    fn can_ever_hold(bytes: usize) -> bool {
-        bytes <= limits::TURN_BYTES - OVERHEAD_BYTES
+    /// Reserves for something as large as a room: one that is larger than an answer has a place of
+    /// its own.
+    pub fn take_room(&mut self, bytes: usize) -> bool {
+        if bytes <= limits::TURN_BYTES - OVERHEAD_BYTES {
+            return self.take(bytes);
+        }
+        bytes <= limits::TURN_JOIN_BYTES && !std::mem::replace(&mut self.has_large, true)
     }
 }
 
@@ -63,7 +69,12 @@ pub fn joined(
 ) -> Result<Output, RoomsError> {
     let Backfill { version, updates } = room.answer_join(version)?;
     let bytes = version.len() + updates.iter().map(Vec::len).sum::<usize>();
-    if budget.take(bytes) {
+    if bytes > limits::TURN_JOIN_BYTES {
+        let message = "the room is too large to be sent whole".to_owned();
+        let code = JoinErrorCode::Application;
+        return Ok(join_error(connection, Channel::Document, code, message));
+    }
+    if budget.take_room(bytes) {
         return Ok(Output::Joined {
             connection,
             channel: Channel::Document,
@@ -74,21 +85,12 @@ pub fn joined(
             backfill: updates,
         });
     }
-    if Budget::can_ever_hold(bytes) {
-        let reason = "too many joins at once".to_owned();
-        return Ok(Output::Close {
-            connection,
-            code: TRY_AGAIN,
-            reason,
-        });
-    }
-    let message = "the room is too large to be sent whole".to_owned();
-    Ok(join_error(
+    let reason = "too many joins at once".to_owned();
+    Ok(Output::Close {
         connection,
-        Channel::Document,
-        JoinErrorCode::Application,
-        message,
-    ))
+        code: TRY_AGAIN,
+        reason,
+    })
 }
 
 /// A connection that joined the presence of a room. Who may see may be seen: whoever reads may

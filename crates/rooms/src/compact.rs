@@ -5,7 +5,8 @@ use store::rooms as log;
 use store::{Database, or_rollback};
 
 use crate::edit::lock;
-use crate::history;
+use crate::history::Fold;
+use crate::load;
 use crate::warm::Warm;
 use crate::{Environment, RoomsError};
 
@@ -36,21 +37,34 @@ async fn write_snapshot(
     environment: &impl Environment,
     room: &str,
 ) -> Result<bool, RoomsError> {
+    let Some(head) = log::head(database, room).await? else {
+        return Ok(false);
+    };
+    // Nobody waits for this; whoever writes meanwhile writes after the snapshot.
+    let mut open = load::open(database, warm, environment, &head).await?;
+    let seq = open.room.seq;
+    let snapshot = open.room.export_snapshot()?;
+    let pending = open.room.pending_updates()?;
+    open.room.renew(seq);
+    open.keep();
+    let fold = Fold::prepare(database, room, seq).await?;
+
     let Some(mut locked) = lock(database, warm, environment, room).await? else {
         return Ok(false);
     };
+    if locked.head.epoch != head.epoch || locked.head.snapshot_seq != head.snapshot_seq {
+        // Somebody else did it, or this is another room by the same name.
+        locked.leave().await?;
+        return Ok(true);
+    }
     let now_ms = environment.now_ms();
-    let seq = locked.head.head_seq;
-    let snapshot = locked.open.room.export_snapshot()?;
-    let pending = locked.open.room.pending_updates()?;
-    locked.open.room.renew(seq);
     // Whose the entries were must be known when they are gone.
-    history::fold(&locked.transaction, room, seq).await?;
+    fold.write(&locked.transaction, room).await?;
     let is_first = log::store_snapshot(
         &locked.transaction,
         room,
         seq,
-        locked.head.snapshot_seq,
+        head.snapshot_seq,
         &snapshot,
         now_ms - KEEP_ENTRIES_MS,
     )

@@ -12,8 +12,8 @@ use crate::{Environment, RoomsError};
 /// Who the log names for edits by the server.
 pub const ACTOR: &str = "server";
 
-/// How often an edit is tried when others keep moving the head.
-pub const ATTEMPTS: usize = 8;
+/// How often a room is looked for that is deleted and made again meanwhile.
+const ATTEMPTS: usize = 8;
 
 /// What became of an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +43,17 @@ pub async fn lock<'w, 'd, D: Database>(
         let Some(head) = log::head(database, name).await? else {
             return Ok(None);
         };
-        let open = load::open(database, warm, environment, &head).await?;
+        let mut open = load::open(database, warm, environment, &head).await?;
+        // What takes long of a large room is done before everybody else must wait.
+        open.room.at_latest(|_| ())?;
         let transaction = begin(database).await?;
         match log::head(&transaction, name).await? {
-            Some(now) if now.epoch == open.room.epoch && now.head_seq == open.room.seq => {
+            Some(now) if now.epoch == open.room.epoch => {
+                // Under load somebody always was in between, but never by much.
+                open.room = load::catch_up(&transaction, open.room, &now).await?;
+                if open.room.seq != now.head_seq {
+                    return Err(RoomsError::Gap(now.room));
+                }
                 return Ok(Some(Locked {
                     open,
                     transaction,

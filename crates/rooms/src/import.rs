@@ -2,9 +2,8 @@
 //! them or none.
 
 use store::rooms::{self as log, Append, NewEntry};
-use store::{Database, begin, or_rollback};
+use store::{Database, Transaction, begin, or_rollback};
 
-use crate::edit::ATTEMPTS;
 use crate::load::{self, Open};
 use crate::room::{Fate, is_update};
 use crate::warm::Warm;
@@ -46,7 +45,7 @@ pub async fn import(
     actor: &str,
     updates: Vec<Vec<u8>>,
 ) -> Result<Import, RoomsError> {
-    let Some(mut head) = log::head(database, room).await? else {
+    let Some(head) = log::head(database, room).await? else {
         return Ok(Import::NoRoom);
     };
     // As far as the checksums tell, without touching the document.
@@ -81,54 +80,55 @@ pub async fn import(
             *imported = Imported::Pending;
         }
     }
-    for _ in 0..ATTEMPTS {
-        if entries.is_empty() || append(database, environment, &open, room, &entries).await? {
-            open.room.seq += entries.len() as i64;
-            let done = Import::Done {
-                head_seq: open.room.seq,
-                version: open.room.version().encode(),
-                updates: imported,
-            };
-            open.keep();
-            return Ok(done);
-        }
-        // Others wrote meanwhile: what they wrote comes into the document, too.
-        head = match log::head(database, room).await? {
-            Some(head) if head.epoch == open.room.epoch => head,
-            Some(_) | None => return Ok(Import::NoRoom),
-        };
-        open.room = load::catch_up(database, open.room, &head).await?;
-        for entry in &entries {
-            // It may have been loaded anew.
-            open.room.check_update(&entry.bytes);
+    if !entries.is_empty() {
+        let transaction = begin(database).await?;
+        let appended = append(transaction, environment, open, room, &entries).await;
+        match or_rollback(database, appended).await? {
+            Some(appended) => open = appended,
+            None => return Ok(Import::NoRoom),
         }
     }
-    Err(RoomsError::Contended)
+    let done = Import::Done {
+        head_seq: open.room.seq,
+        version: open.room.version().encode(),
+        updates: imported,
+    };
+    open.keep();
+    Ok(done)
 }
 
-/// Appends in a transaction of its own. Returns false when the head is not that of the room.
-async fn append(
-    database: &impl Database,
+/// Appends after what others wrote meanwhile, which comes into the document, too. `None` when the
+/// project is gone.
+async fn append<'w, D: Database>(
+    transaction: Transaction<'_, D>,
     environment: &impl Environment,
-    open: &Open<'_>,
+    mut open: Open<'w>,
     room: &str,
     entries: &[NewEntry],
-) -> Result<bool, RoomsError> {
+) -> Result<Option<Open<'w>>, RoomsError> {
+    let head = match log::head(&transaction, room).await? {
+        Some(head) if head.epoch == open.room.epoch => head,
+        Some(_) | None => {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+    };
+    open.room = load::catch_up(&transaction, open.room, &head).await?;
+    for entry in entries {
+        // It may have been loaded anew.
+        open.room.check_update(&entry.bytes);
+    }
     let append = Append {
         room,
-        epoch: open.room.epoch,
-        head_seq: open.room.seq,
+        epoch: head.epoch,
+        head_seq: head.head_seq,
         entries,
     };
-    let transaction = begin(database).await?;
-    let written = async {
-        let conflicts = log::append(&transaction, &[append], environment.now_ms()).await?;
-        let is_ours = conflicts.is_empty();
-        match is_ours {
-            true => transaction.commit().await?,
-            false => transaction.rollback().await?,
-        }
-        Ok(is_ours)
-    };
-    or_rollback(database, written.await).await
+    let conflicts = log::append(&transaction, &[append], environment.now_ms()).await?;
+    if !conflicts.is_empty() {
+        return Err(RoomsError::Contended);
+    }
+    transaction.commit().await?;
+    open.room.seq = head.head_seq + entries.len() as i64;
+    Ok(Some(open))
 }

@@ -23,8 +23,11 @@ const PENDING_BYTES: usize = limits::REASSEMBLED_BYTES;
 /// and what came after it, instead of with updates. Compaction makes the snapshots.
 const SNAPSHOT_JOIN_BYTES: usize = 256 * 1024;
 
-/// A document takes this many bytes of memory for one byte of its log, roughly.
-const MEMORY_PER_BYTE: usize = 6;
+/// A document takes this many bytes of memory for one byte of its snapshot, which it reads where it
+/// must, and for one of the updates after it, before and after the first checkout. Roughly.
+const MEMORY_OF_SNAPSHOT: usize = 2;
+const MEMORY_OF_UPDATES: usize = 12;
+const MEMORY_OF_STATE: usize = 40;
 
 /// What an empty document takes.
 const MEMORY_BASE: usize = 16 * 1024;
@@ -38,6 +41,10 @@ pub struct Room {
     pub seq: i64,
     /// Bytes that were imported: a measure of size.
     bytes: usize,
+    /// Those among them that came as a snapshot.
+    snapshot_bytes: usize,
+    /// The document has been read since it was made of them.
+    is_checked_out: bool,
     /// Updates that wait for their dependencies, to know a repeat.
     pending: HashSet<Box<[u8]>>,
     pending_bytes: usize,
@@ -100,6 +107,8 @@ impl Room {
             epoch,
             seq: snapshot_seq,
             bytes,
+            snapshot_bytes: bytes,
+            is_checked_out: false,
             pending: HashSet::new(),
             pending_bytes: 0,
             snapshot_seq,
@@ -243,6 +252,7 @@ impl Room {
     }
 
     fn check_out(&mut self) -> Result<(), RoomsError> {
+        self.is_checked_out = true;
         // The first can fail where the second would panic.
         self.document.checkout(&self.document.oplog_frontiers())?;
         self.document.checkout_to_latest();
@@ -261,8 +271,15 @@ impl Room {
 
     /// Roughly what the room takes in memory.
     pub fn memory(&self) -> usize {
-        let snapshot = self.snapshot.as_ref().map_or(0, |(_, bytes)| bytes.len());
-        MEMORY_BASE + self.bytes * MEMORY_PER_BYTE + self.pending_bytes + snapshot
+        let kept = self.snapshot.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        let per_byte = match self.is_checked_out {
+            true => MEMORY_OF_STATE,
+            false => MEMORY_OF_UPDATES,
+        };
+        MEMORY_BASE
+            + kept
+            + self.snapshot_bytes * MEMORY_OF_SNAPSHOT
+            + (self.bytes - self.snapshot_bytes) * per_byte
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use crate::room::Room;
 
-/// Memory for warm rooms in one instance.
-pub const BUDGET_BYTES: usize = 64 * 1024 * 1024;
+/// Memory for warm rooms in one instance: a quarter of what the embedded host lets one have.
+pub const BUDGET_BYTES: usize = 256 * 1024 * 1024;
 
 /// Rooms by id, the least recently used leave first. The last one stays also when it is larger than
 /// the budget: without it, it would be loaded again for every turn.

@@ -157,6 +157,69 @@ fn rm3_joins_that_do_not_fit_in_one_answer_come_back_later() {
     assert!(body.len() <= limits::TURN_BYTES);
 }
 
+/// A document of this many megabytes that do not compress, in updates of one each.
+fn dense(megabytes: usize) -> (LoroDoc, Vec<Vec<u8>>) {
+    let document = LoroDoc::new();
+    let mut state = 1_u64;
+    let updates = (0..megabytes)
+        .map(|at| {
+            let text: String = std::iter::repeat_with(|| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005) + 1;
+                char::from(b'!' + (state >> 33) as u8 % 90)
+            })
+            .take(1 << 20)
+            .collect();
+            edit(
+                &document,
+                &format!("node-{at}"),
+                &[("prompt", text.as_str().into())],
+            )
+        })
+        .collect();
+    (document, updates)
+}
+
+#[test]
+fn rm3_a_room_larger_than_a_turn_joins_one_at_a_time() {
+    let mut world = World::new();
+    let (alice, updates) = dense(24);
+    for (batch, bytes) in updates.into_iter().enumerate() {
+        world.turn(0, vec![update(1, batch as u64, vec![bytes])]);
+    }
+    for state in ["made of updates", "made of a snapshot"] {
+        let joins = vec![
+            join(2, "bob", &LoroDoc::new()),
+            join(3, "bob", &LoroDoc::new()),
+        ];
+        let answer = world.turn(0, joins);
+        assert!(joined_bytes(&answer.outputs[0]) > limits::TURN_BYTES);
+        assert!(
+            matches!(&answer.outputs[1], Output::Close { code: 1013, .. }),
+            "{state}"
+        );
+        let bob = LoroDoc::new();
+        receive(&bob, &answer);
+        assert_eq!(json(&bob), json(&alice), "{state}");
+        let tick = rooms::tick(&world.database, &world.warm, &world.clock);
+        block_on(tick).unwrap();
+        world.cold();
+    }
+}
+
+#[test]
+fn rm3_a_room_that_is_too_large_says_so() {
+    let world = World::new();
+    let (_, updates) = dense(70);
+    for (batch, bytes) in updates.into_iter().enumerate() {
+        world.turn(0, vec![update(1, batch as u64, vec![bytes])]);
+    }
+    let answer = world.turn(0, vec![join(2, "bob", &LoroDoc::new())]);
+    let Output::JoinError { message, .. } = &answer.outputs[0] else {
+        panic!("{:?}", answer.outputs.len())
+    };
+    assert_eq!(message, "the room is too large to be sent whole");
+}
+
 #[test]
 fn rm11_a_long_catch_up_comes_in_pieces() {
     let world = World::new();

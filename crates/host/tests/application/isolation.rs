@@ -1,9 +1,11 @@
 //! Guests that misbehave, and those beside them.
 
+use std::time::Duration;
+
 use ::http::StatusCode;
 use futures::future::join_all;
 
-use crate::support::{App, ONE};
+use crate::support::{App, ONE, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn op2_memory_is_bounded() {
@@ -56,4 +58,25 @@ async fn op2_output_goes_to_a_file_for_each_component() {
     };
     assert_eq!(read("stdout"), "hello\n");
     assert_eq!(read("stderr"), "hello!\n");
+}
+
+#[test]
+fn op2_a_component_with_a_home_runs_there_and_nowhere_else() {
+    let home = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let elsewhere = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let homes = vec![("probe".to_owned(), home.handle().clone())];
+    let app = elsewhere.block_on(App::with(ONE, |options| options.homes = homes));
+    let asked = elsewhere.spawn(async move { app.get("/health").await });
+    // Nobody turns the wheels at home, so nothing can come of it, however long this waits.
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(!asked.is_finished());
+    let answer = home.block_on(soon("the answer", asked)).expect("an answer");
+    assert_eq!(answer.text(), "ok");
 }

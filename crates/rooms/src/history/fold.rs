@@ -7,18 +7,46 @@ use store::{Database, Transaction};
 use super::coverage::{self, Brought};
 use crate::RoomsError;
 
-/// Folds the log of a room up to `head_seq` into its spans, within a transaction that has seen the
-/// head.
-pub async fn fold<D: Database>(
-    transaction: &Transaction<'_, D>,
-    room: &str,
-    head_seq: i64,
-) -> Result<(), RoomsError> {
-    let folded_seq = history::folded_seq(transaction, room).await?;
-    let spans = unfolded(transaction, room, folded_seq, head_seq).await?;
-    history::insert(transaction, room, &spans).await?;
-    history::set_folded_seq(transaction, room, head_seq).await?;
-    Ok(())
+/// The spans of a part of the log, found out before anybody must wait.
+pub struct Fold {
+    from_seq: i64,
+    to_seq: i64,
+    spans: Vec<Span>,
+}
+
+impl Fold {
+    /// Reads the log of a room up to `to_seq`.
+    pub async fn prepare(
+        database: &impl Database,
+        room: &str,
+        to_seq: i64,
+    ) -> Result<Self, RoomsError> {
+        let from_seq = history::folded_seq(database, room).await?;
+        let spans = unfolded(database, room, from_seq, to_seq).await?;
+        Ok(Self {
+            from_seq,
+            to_seq,
+            spans,
+        })
+    }
+
+    /// Writes the spans. When somebody else has folded meanwhile, those of what is left.
+    pub async fn write<D: Database>(
+        self,
+        transaction: &Transaction<'_, D>,
+        room: &str,
+    ) -> Result<(), RoomsError> {
+        let folded_seq = history::folded_seq(transaction, room).await?;
+        let spans = if folded_seq == self.from_seq {
+            self.spans
+        } else {
+            unfolded(transaction, room, folded_seq, self.to_seq).await?
+        };
+        history::insert(transaction, room, &spans).await?;
+        let folded_seq = self.to_seq.max(folded_seq);
+        history::set_folded_seq(transaction, room, folded_seq).await?;
+        Ok(())
+    }
 }
 
 /// The spans of the log in (`folded_seq`, `head_seq`], in its order.

@@ -16,7 +16,7 @@ mod versions;
 pub use changes::{Change, Changed};
 pub use coverage::Coverage;
 pub use difference::{Difference, Field, Item, difference};
-pub use fold::{fold, unfolded};
+pub use fold::{Fold, unfolded};
 pub use log::{Entry, Query, history, spans};
 pub use past::{Past, past, point_of};
 pub use restore::{Restored, restore};

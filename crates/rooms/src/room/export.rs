@@ -39,9 +39,9 @@ impl Room {
             .filter(|planned| planned.is_within(&self.document.oplog_vv()));
     }
 
-    /// Takes the document anew out of a snapshot that was just made and is stored at `seq`. A document that was put together
-    /// from updates and checked out takes twenty times as much memory as one that reads its snapshot
-    /// where it must.
+    /// Takes the document anew out of a snapshot that was just made, to be stored at `seq`. A
+    /// document that was put together from updates and checked out takes twenty times as much
+    /// memory as one that reads its snapshot where it must.
     pub fn renew(&mut self, seq: i64) {
         self.snapshot_seq = seq;
         let Some((version, snapshot)) = &self.snapshot else {
@@ -57,7 +57,9 @@ impl Room {
             // They were imported before, and wait again.
             let _ = document.import(update);
         }
-        self.bytes = snapshot.len() + self.pending_bytes;
+        self.snapshot_bytes = snapshot.len();
+        self.bytes = self.snapshot_bytes + self.pending_bytes;
+        self.is_checked_out = false;
         self.document = document;
     }
 

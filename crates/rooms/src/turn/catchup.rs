@@ -80,7 +80,7 @@ async fn everything(
     let room = load::load(database, head).await?;
     let mut updates = vec![room.export_all()?];
     updates.extend(room.pending_updates()?);
-    let fits = budget.take(updates.iter().map(Vec::len).sum());
+    let fits = budget.take_room(updates.iter().map(Vec::len).sum());
     let output = fits.then_some(Output::Broadcast {
         except: None,
         updates,
