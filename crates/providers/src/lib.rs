@@ -3,6 +3,7 @@
 //! Pure: nothing is sent. What a provider says is untrusted: sizes and shapes are checked here,
 //! and whatever does not fit becomes a sentence that the node can show.
 
+mod account;
 mod address;
 mod answer;
 mod failure;
@@ -11,6 +12,7 @@ mod reach;
 mod report;
 mod request;
 
+pub use account::{Account, Begun, Job, Key, Unfit};
 pub use address::{BadAddress, result_url, server_url};
 pub use answer::{parse_progress, parse_submit};
 pub use failure::{CallFailure, Class};
