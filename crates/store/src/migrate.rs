@@ -31,6 +31,10 @@ const MIGRATIONS: &[Migration] = &[
         "0006_history",
         include_str!("../../../migrations/0006_history.sql"),
     ),
+    (
+        "0007_priority",
+        include_str!("../../../migrations/0007_priority.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.

@@ -36,6 +36,8 @@ pub struct NewTask {
     pub created_at_ms: i64,
     /// Of the request that made it.
     pub trace_id: Option<String>,
+    /// From -10 to 10; a larger one is served earlier.
+    pub priority: i64,
 }
 
 /// A whole row; enums are still text here.
@@ -68,6 +70,7 @@ pub struct TaskRow {
     pub started_at_ms: Option<i64>,
     pub ended_at_ms: Option<i64>,
     pub trace_id: Option<String>,
+    pub priority: i64,
 }
 
 impl TaskRow {
@@ -105,6 +108,7 @@ impl TaskRow {
             started_at_ms: row.optional_integer("started_at_ms")?,
             ended_at_ms: row.optional_integer("ended_at_ms")?,
             trace_id: optional("trace_id")?,
+            priority: row.integer("priority")?,
         })
     }
     /// The inputs as they were submitted.
@@ -118,7 +122,7 @@ impl TaskRow {
 pub async fn insert(database: &impl Database, task: &NewTask) -> Result<bool, StoreError> {
     let inputs = serde_json::to_string(&task.inputs)
         .map_err(|error| StoreError::Shape(format!("inputs of task {}: {error}", task.id)))?;
-    let parameters: [Value; 11] = [
+    let parameters: [Value; 12] = [
         task.id.as_str().into(),
         task.project_id.as_str().into(),
         task.tenant.as_str().into(),
@@ -130,6 +134,7 @@ pub async fn insert(database: &impl Database, task: &NewTask) -> Result<bool, St
         task.created_by.as_str().into(),
         task.created_at_ms.into(),
         task.trace_id.clone().into(),
+        task.priority.into(),
     ];
     match database.query(sql!("tasks/insert"), &parameters).await {
         Ok(_) => Ok(true),
@@ -243,7 +248,7 @@ pub async fn has_due(
     })
 }
 
-/// Due WAITING tasks, at most `per_kind` of each kind, the oldest first.
+/// Due WAITING tasks, at most `per_kind` of each kind, in the order in which they are served.
 pub async fn due_waiting(
     database: &impl Database,
     at: DueAt,

@@ -15,6 +15,7 @@ fn at(now_ms: i64) -> DueAt {
 fn task(id: &str, node: Option<&str>) -> NewTask {
     NewTask {
         trace_id: None,
+        priority: 0,
         id: id.into(),
         project_id: "p1".into(),
         tenant: "default".into(),
@@ -261,4 +262,73 @@ fn as1_abandoned_downloads_are_swept_and_live_ones_are_not() {
         block_on(assets::chunk(&database, "sha", 0)).unwrap(),
         Some(vec![1])
     );
+}
+
+/// The ids of the next tasks, in the order in which they are served.
+fn next(database: &Native, now_ms: i64, per_kind: i64) -> Vec<String> {
+    let due = block_on(tasks::due_waiting(database, at(now_ms), per_kind)).unwrap();
+    due.into_iter().map(|task| task.id).collect()
+}
+
+#[test]
+fn tk10_a_step_of_priority_is_worth_a_minute_and_no_more() {
+    let database = database();
+    for (id, priority, created_at_ms) in [
+        ("first", 0, 0),
+        ("important", 1, 59_000),
+        ("as_important", 1, 61_000),
+        ("not_important", -1, 0),
+    ] {
+        let task = NewTask {
+            priority,
+            created_at_ms,
+            ..task(id, None)
+        };
+        block_on(tasks::insert(&database, &task)).unwrap();
+    }
+    let served = ["important", "first", "as_important", "not_important"];
+    assert_eq!(next(&database, 70_000, 9), served);
+    assert_eq!(next(&database, 70_000, 2), served[..2]);
+}
+
+#[test]
+fn tk10_tenants_get_their_turn_whatever_the_crowd() {
+    let database = database();
+    let insert = |id: &str, tenant: &str, created_at_ms: i64| {
+        let task = NewTask {
+            tenant: tenant.into(),
+            created_at_ms,
+            ..task(id, None)
+        };
+        block_on(tasks::insert(&database, &task)).unwrap();
+    };
+    for at in 0..50 {
+        insert(&format!("crowd_{at:02}"), "crowd", at);
+    }
+    insert("late_1", "late", 100);
+    insert("late_2", "late", 101);
+    let served = ["crowd_00", "late_1", "crowd_01", "late_2", "crowd_02"];
+    assert_eq!(next(&database, 200, 5), served);
+    // What already works for a tenant counts.
+    let working =
+        "UPDATE tasks SET state = 'PROCESSING', phase = 'submit', lease_expires_at_ms = 9,
+        server_id = 's_1' WHERE id IN ('crowd_00', 'crowd_01')";
+    block_on(database.query(working, &[])).unwrap();
+    let served = ["late_1", "late_2", "crowd_02", "crowd_03"];
+    assert_eq!(next(&database, 200, 4), served);
+}
+
+#[test]
+fn tk10_what_cannot_be_a_priority_is_refused() {
+    let database = database();
+    for priority in [-11, 11, i64::MAX] {
+        let task = NewTask {
+            priority,
+            ..task("t_1", None)
+        };
+        assert!(
+            block_on(tasks::insert(&database, &task)).is_err(),
+            "{priority}"
+        );
+    }
 }

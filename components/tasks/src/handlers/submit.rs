@@ -19,6 +19,8 @@ const PROMPT_BYTES: usize = 64 * 1024;
 /// More inputs than any provider takes.
 const INPUTS: usize = 256;
 const NODE_BYTES: usize = 128;
+/// As the table has it.
+const PRIORITIES: std::ops::RangeInclusive<i64> = -10..=10;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +39,10 @@ struct Submission {
     node: Option<String>,
     #[serde(default)]
     inputs: Vec<Input>,
+    /// From -10 to 10; each step counts like a minute of waiting among the tasks of the tenant.
+    #[serde(default)]
+    #[schema(minimum = -10, maximum = 10)]
+    priority: i64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -76,6 +82,7 @@ pub async fn submit(call: Call) -> Answer {
         created_by: claims.sub,
         created_at_ms: guest::now_ms(),
         trace_id,
+        priority: submission.priority,
     };
     let is_new = tasks::insert(&database, &task)
         .await
@@ -116,6 +123,9 @@ fn check(submission: &Submission) -> Result<Kind, Problem> {
         .is_some_and(|node| node.is_empty() || node.len() > NODE_BYTES)
     {
         return wrong(format!("node: 1 to {NODE_BYTES} bytes"));
+    }
+    if !PRIORITIES.contains(&submission.priority) {
+        return wrong("priority: from -10 to 10".to_owned());
     }
     if submission.inputs.len() > INPUTS {
         return wrong(format!("inputs: more than {INPUTS}"));

@@ -65,6 +65,7 @@ impl<'a> Platform<'a> {
         .enumerate()
         {
             let task = NewTask {
+                priority: 0,
                 trace_id: None,
                 id: format!("t_{at}"),
                 project_id: "p1".into(),

@@ -69,6 +69,7 @@ fn op3_a_tick_with_ten_thousand_due_tasks_does_a_bounded_amount() {
     sql(&platform, "BEGIN");
     for at in 0..10_000 {
         let task = NewTask {
+            priority: 0,
             trace_id: None,
             id: format!("t_{at:05}"),
             project_id: "p1".into(),
