@@ -56,6 +56,9 @@ pub enum Unfit {
 pub enum Begun {
     /// The provider works on it under an id of its own.
     Accepted { external_id: String },
+    /// The provider works on it under the platform's own id: it cannot be polled, and only its
+    /// callback will tell of it.
+    Unnamed { external_id: String },
     /// It is done already, or has failed.
     Ended(Report),
 }

@@ -65,6 +65,11 @@ pub fn result_url(server: &str, text: &str) -> Result<String, BadAddress> {
     Ok(url.into())
 }
 
+/// An address that a provider names for its result, wherever it keeps that.
+pub(crate) fn any_url(text: &str) -> Result<String, BadAddress> {
+    parse(text).map(Into::into)
+}
+
 fn parse(text: &str) -> Result<Url, BadAddress> {
     if text.len() > ADDRESS_BYTES {
         return Err(BadAddress::Syntax("too long".into()));

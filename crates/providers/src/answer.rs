@@ -24,6 +24,11 @@ pub fn parse_submit(
         )));
     }
     let document: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
+    accepted_id(&document)
+}
+
+/// `task_id` of an answer to a submission.
+pub(crate) fn accepted_id(document: &Value) -> Result<String, CallFailure> {
     match &document["task_id"] {
         Value::String(id) if id.is_empty() => Err(CallFailure::nonsense("`task_id` is empty")),
         Value::String(id) if id.len() > EXTERNAL_ID_BYTES => Err(CallFailure::nonsense(format!(

@@ -6,8 +6,13 @@
 mod account;
 mod address;
 mod answer;
+mod call;
 mod failure;
+pub mod gemini;
 mod guard;
+mod inline;
+pub mod openai;
+pub mod predict;
 mod reach;
 mod report;
 mod request;
@@ -15,8 +20,10 @@ mod request;
 pub use account::{Account, Begun, Job, Key, Unfit};
 pub use address::{BadAddress, result_url, server_url};
 pub use answer::{parse_progress, parse_submit};
+pub use call::Usage;
 pub use failure::{CallFailure, Class};
 pub use guard::Allowed;
+pub use inline::{INLINE_ANSWER_BYTES, INLINE_BYTES, Inline};
 pub use reach::{Reach, reach};
 pub use report::{Product, Report, Wanted, parse_report};
 pub use request::{

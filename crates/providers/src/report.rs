@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::failure::{CallFailure, Class, shortened};
 
 /// The longest description or text that is taken from a provider.
-const TEXT_BYTES: usize = 256 * 1024;
+pub(crate) const TEXT_BYTES: usize = 256 * 1024;
 
 /// What the task's kind promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Wanted {
 }
 
 /// The result of a finished task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Product {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -47,7 +47,11 @@ pub enum Report {
 /// Reads the state object of a poll or a callback. What does not fit is told in `Err`.
 pub fn parse_report(body: &[u8], wanted: Wanted) -> Result<Report, CallFailure> {
     let document: Value = serde_json::from_slice(body).map_err(|error| not_json(body, &error))?;
-    let Value::Object(fields) = &document else {
+    state_report(&document, wanted)
+}
+
+pub(crate) fn state_report(document: &Value, wanted: Wanted) -> Result<Report, CallFailure> {
+    let Value::Object(fields) = document else {
         return Err(CallFailure::nonsense("JSON that is not an object"));
     };
     let state = match fields.get("state") {
@@ -85,13 +89,14 @@ fn progress(value: Option<&Value>) -> Result<Option<f64>, CallFailure> {
     }
 }
 
-fn product(value: Option<&Value>, wanted: Wanted) -> Result<Product, CallFailure> {
+pub(crate) fn product(value: Option<&Value>, wanted: Wanted) -> Result<Product, CallFailure> {
     let value = match value {
         None | Some(Value::Null) => return Err(CallFailure::nonsense("FINISHED without `result`")),
         Some(value) => value,
     };
-    let product = Product::deserialize(value)
-        .map_err(|error| CallFailure::nonsense(format!("`result`: {error}")))?;
+    let product = Product::deserialize(value).map_err(|error| {
+        CallFailure::nonsense(format!("`result`: {}", shortened(&error.to_string())))
+    })?;
     match wanted {
         Wanted::Media if product.url.as_deref().is_none_or(str::is_empty) => {
             Err(CallFailure::nonsense("FINISHED without `result.url`"))
@@ -108,7 +113,7 @@ fn product(value: Option<&Value>, wanted: Wanted) -> Result<Product, CallFailure
 }
 
 /// A failure is believed even when it is told badly.
-fn failure(value: Option<&Value>) -> CallFailure {
+pub(crate) fn failure(value: Option<&Value>) -> CallFailure {
     let (class, message) = match value {
         Some(Value::Object(error)) => (
             error

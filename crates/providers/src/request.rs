@@ -44,13 +44,21 @@ pub fn submit_request(
     submission: &Submission,
     server: Server,
 ) -> Result<Request<Vec<u8>>, BadAddress> {
+    submit_to("/api/tasks/submit", submission, server)
+}
+
+pub(crate) fn submit_to(
+    path: &str,
+    submission: &Submission,
+    server: Server,
+) -> Result<Request<Vec<u8>>, BadAddress> {
     let body =
         serde_json::to_vec(submission).map_err(|error| BadAddress::Syntax(error.to_string()))?;
     let key = format!("{}.{}", submission.task_id, submission.attempt);
     build(
         Method::POST,
         server,
-        "/api/tasks/submit",
+        path,
         |request| {
             let request = request
                 .header(CONTENT_TYPE, "application/json")
