@@ -11,6 +11,7 @@ mod guard;
 mod reach;
 mod report;
 mod request;
+pub mod webhook;
 
 pub use account::{Account, Begun, Job, Key, Unfit};
 pub use address::{BadAddress, result_url, server_url};
