@@ -65,7 +65,8 @@ pub fn result_url(server: &str, text: &str) -> Result<String, BadAddress> {
     Ok(url.into())
 }
 
-fn parse(text: &str) -> Result<Url, BadAddress> {
+/// An address of the web that carries no credentials.
+pub(crate) fn parse(text: &str) -> Result<Url, BadAddress> {
     if text.len() > ADDRESS_BYTES {
         return Err(BadAddress::Syntax("too long".into()));
     }

@@ -6,8 +6,10 @@
 mod account;
 mod address;
 mod answer;
+mod cost;
 mod failure;
 mod guard;
+pub mod kling;
 mod reach;
 mod report;
 mod request;
@@ -16,6 +18,7 @@ pub mod webhook;
 pub use account::{Account, Begun, Job, Key, Unfit};
 pub use address::{BadAddress, result_url, server_url};
 pub use answer::{parse_progress, parse_submit};
+pub use cost::{Cost, Told};
 pub use failure::{CallFailure, Class};
 pub use guard::Allowed;
 pub use reach::{Reach, reach};
