@@ -161,7 +161,7 @@ impl<'a> Task<'a> {
     }
 
     fn costs(self) -> Vec<Cost> {
-        let costs = match self.wording {
+        match self.wording {
             Wording::Legacy => {
                 let units = micros(&self.fields["final_unit_deduction"]);
                 units
@@ -174,8 +174,7 @@ impl<'a> Task<'a> {
                 let charges = charges.into_iter().flatten().take(CHARGES);
                 charges.filter_map(charge).collect()
             }
-        };
-        costs
+        }
     }
 }
 
