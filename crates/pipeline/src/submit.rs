@@ -234,7 +234,7 @@ pub(crate) fn fail(attempt: u32, failure: CallFailure) -> Command {
 
 pub(crate) fn failure_of(failure: CallFailure) -> Failure {
     let class = match failure.class {
-        Class::Retryable => dispatch::ErrorClass::Retryable,
+        Class::Retryable | Class::RateLimited | Class::Busy => dispatch::ErrorClass::Retryable,
         Class::Terminal => dispatch::ErrorClass::Terminal,
         Class::Moderation => dispatch::ErrorClass::Moderation,
         Class::OutOfCredit => dispatch::ErrorClass::OutOfCredit,

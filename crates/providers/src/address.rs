@@ -70,7 +70,8 @@ pub(crate) fn any_url(text: &str) -> Result<String, BadAddress> {
     parse(text).map(Into::into)
 }
 
-fn parse(text: &str) -> Result<Url, BadAddress> {
+/// An address of the web that carries no credentials.
+pub(crate) fn parse(text: &str) -> Result<Url, BadAddress> {
     if text.len() > ADDRESS_BYTES {
         return Err(BadAddress::Syntax("too long".into()));
     }

@@ -7,7 +7,7 @@ use crate::failure::{CallFailure, Class};
 use crate::report::{Report, Wanted, not_json, parse_report};
 
 /// The longest id that a provider may give to a task.
-const EXTERNAL_ID_BYTES: usize = 512;
+pub(crate) const EXTERNAL_ID_BYTES: usize = 512;
 
 /// The provider's own id of a task that it accepted.
 pub fn parse_submit(

@@ -3,16 +3,22 @@
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-/// The classes of the uniform interface.
+/// What a failure means for the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     Retryable,
     Terminal,
     Moderation,
     OutOfCredit,
+    /// Calls come too fast, or from where they may not: nothing was begun.
+    RateLimited,
+    /// All slots of the account are taken: nothing was begun, and one frees itself in time.
+    Busy,
 }
 
 impl Class {
+    /// Reads the classes that the uniform interface names. The others are for providers whose
+    /// answers tell them apart.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "retryable" => Some(Self::Retryable),
@@ -98,7 +104,7 @@ pub(crate) fn shortened(text: &str) -> String {
 }
 
 /// Retry-After in its form of seconds (RFC 9110 section 10.2.3).
-fn retry_after_ms(headers: &HeaderMap) -> Option<i64> {
+pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<i64> {
     let seconds: u32 = headers
         .get(http::header::RETRY_AFTER)?
         .to_str()

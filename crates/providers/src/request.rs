@@ -109,7 +109,7 @@ pub fn health_request(server: Server) -> Result<Request<Vec<u8>>, BadAddress> {
     )
 }
 
-fn build(
+pub(crate) fn build(
     method: Method,
     server: Server,
     path: &str,
@@ -126,16 +126,23 @@ fn build(
         .map_err(|error| BadAddress::Syntax(error.to_string()))
 }
 
-/// The id is the provider's own text: everything but unreserved characters is percent-encoded.
 fn task_path(external_id: &str) -> String {
-    let mut path = String::from("/api/tasks/");
-    for byte in external_id.bytes() {
+    format!("/api/tasks/{}", escaped(external_id))
+}
+
+/// One segment of a path, or one value of a query. The text is the provider's own: everything but
+/// unreserved characters is percent-encoded.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => path.push(byte as char),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
+                escaped.push(byte as char);
+            }
             // A dot alone is fine, but "." and ".." are not ids.
-            b'.' if !external_id.trim_matches('.').is_empty() => path.push('.'),
-            other => path.push_str(&format!("%{other:02X}")),
+            b'.' if !text.trim_matches('.').is_empty() => escaped.push('.'),
+            other => escaped.push_str(&format!("%{other:02X}")),
         }
     }
-    path
+    escaped
 }
