@@ -13,7 +13,8 @@ use super::assets::{sha256, upload};
 
 const KEY: &str = "clash";
 const SECRET: &str = "a secret of the object storage";
-const LIMIT: Duration = Duration::from_secs(60);
+/// Longer than a job is held for a worker that was lost.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// The server as a process, with one bucket in a folder.
 struct ObjectServer {
@@ -28,29 +29,29 @@ impl ObjectServer {
         let path = path.expect("CLASH_S3_SERVER names the server: use `make test-s3`");
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("clash-bucket")).expect("a bucket");
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
-        let mut command = Command::new(path);
-        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-        command.args(["--access-key", KEY, "--secret-key", SECRET]);
-        command
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let server = Self {
-            process: command.spawn().expect("the server starts"),
-            url: format!("http://127.0.0.1:{port}"),
-            folder,
-        };
-        eventually("the server listens", LIMIT, || async {
-            tokio::net::TcpStream::connect(("127.0.0.1", port))
-                .await
-                .ok()
-        })
-        .await;
-        server
+        // Another process may take the port first; then the server ends at once.
+        for _ in 0..5 {
+            let port = std::net::TcpListener::bind("127.0.0.1:0")
+                .and_then(|listener| listener.local_addr())
+                .expect("a free port")
+                .port();
+            let mut command = Command::new(&path);
+            command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+            command.args(["--access-key", KEY, "--secret-key", SECRET]);
+            command
+                .arg(folder.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let mut process = command.spawn().expect("the server starts");
+            if listens(&mut process, port).await {
+                return Self {
+                    process,
+                    url: format!("http://127.0.0.1:{port}"),
+                    folder,
+                };
+            }
+        }
+        panic!("the server does not listen");
     }
 
     fn bucket(&self) -> PathBuf {
@@ -76,6 +77,21 @@ impl ObjectServer {
         })
         .await
     }
+}
+
+/// False when it has ended.
+async fn listens(process: &mut Child, port: u16) -> bool {
+    let process = std::cell::RefCell::new(process);
+    eventually("the server listens", LIMIT, || async {
+        let answers = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
+        let ended = process.borrow_mut().try_wait().expect("its status");
+        match (ended, answers) {
+            (Some(_), _) => Some(false),
+            (None, Ok(_)) => Some(true),
+            (None, Err(_)) => None,
+        }
+    })
+    .await
 }
 
 impl Drop for ObjectServer {

@@ -227,6 +227,21 @@ impl Stack {
         self.process(|process| process.as_ref().map(Process::log).unwrap_or_default())
     }
 
+    /// The last lines that each component wrote.
+    fn component_logs(&self) -> String {
+        let files = std::fs::read_dir(self.state_dir.join("logs"));
+        let mut shown = String::new();
+        for file in files.into_iter().flatten().flatten() {
+            let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            for line in &lines[lines.len().saturating_sub(50)..] {
+                let name = file.file_name();
+                shown.push_str(&format!("{}: {line}\n", name.display()));
+            }
+        }
+        shown
+    }
+
     pub fn secret(&self) -> Vec<u8> {
         std::fs::read(self.state_dir.join("secret")).expect("the stack has a secret")
     }
@@ -279,8 +294,9 @@ impl Drop for Stack {
         let _ = process.wait(Duration::from_secs(5));
         if std::thread::panicking() {
             eprintln!(
-                "---- standard error of the stack ----\n{}----",
-                process.log()
+                "---- standard error of the stack ----\n{}----\n{}",
+                process.log(),
+                self.component_logs()
             );
         }
     }
