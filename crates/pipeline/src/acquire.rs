@@ -2,7 +2,7 @@
 
 use dispatch::{Command, Decision, decide};
 use fleet::{Candidate, Choice, ServerState, choose};
-use store::servers::ServerRow;
+use store::servers::{Reservation, ServerRow};
 use store::tasks::TaskRow;
 use store::{Database, StoreError, begin, or_rollback};
 
@@ -73,7 +73,9 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             let (command, server) = match choose(&candidates, &row.kind) {
                 Choice::Server(at) => {
                     let server = &mut servers[fit[at]];
-                    if !store::servers::reserve_slot(transaction, &server.id).await? {
+                    if !store::servers::reserve(transaction, &server.id, Reservation::slot(now_ms))
+                        .await?
+                    {
                         continue;
                     }
                     server.used += 1;

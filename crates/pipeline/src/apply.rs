@@ -3,6 +3,7 @@
 
 use dispatch::{Command, Rejection, Slot, decide};
 use store::assets::AssetRow;
+use store::servers::Reservation;
 use store::tasks::TaskRow;
 use store::{Database, StoreError, Transaction, begin, or_rollback};
 
@@ -123,10 +124,11 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         match slot {
             Slot::Keep => {}
             Slot::Release(server_id) => {
-                store::servers::release_slot(transaction, server_id).await?
+                store::servers::release(transaction, server_id, after.weight).await?
             }
             Slot::Reserve(server_id) => {
-                if !store::servers::reserve_slot(transaction, server_id).await? {
+                let wanted = Reservation::slot(self.world.now_ms());
+                if !store::servers::reserve(transaction, server_id, wanted).await? {
                     return Ok(None);
                 }
             }

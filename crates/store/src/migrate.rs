@@ -35,6 +35,10 @@ const MIGRATIONS: &[Migration] = &[
         "0007_priority",
         include_str!("../../../migrations/0007_priority.sql"),
     ),
+    (
+        "0008_providers",
+        include_str!("../../../migrations/0008_providers.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.

@@ -1,8 +1,21 @@
-//! Rows of `servers`: who registered, how they are, and which slots are taken.
+//! Rows of `servers`: who registered, how they are, and which slots are taken. Accounts at
+//! providers are servers, too: what is asked of them differs, how they are shared does not.
+
+use serde::{Deserialize, Serialize};
 
 use crate::{Database, DueAt, Row, StoreError, Value, read_one, sql};
 
-/// A whole row. `kinds` is a JSON list as text.
+/// A model that a server has, with a limit of its own if it has one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    pub name: String,
+    /// Slots of the server that tasks of this model may take at once; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<i64>,
+}
+
+/// A whole row; enums are still text here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerRow {
     pub id: String,
@@ -10,11 +23,37 @@ pub struct ServerRow {
     pub owner: String,
     pub name: String,
     pub url: String,
+    /// Which of the owner's accounts at this address; empty where there are none.
+    pub account: String,
+    /// What it speaks: `tasks`, `predict`, `kling`, `gemini` or `openai`.
+    pub interface: String,
     pub kinds: Vec<String>,
+    /// The first is asked for when a task names none.
+    pub models: Vec<Model>,
     /// What the platform presents to the server; never shown.
     pub token: Option<String>,
+    /// The second half of a pair of keys; never shown.
+    pub secret: Option<String>,
+    /// What the provider signs its webhooks with; never shown.
+    pub webhook_secret: Option<String>,
+    /// Those with the smallest number are asked first.
+    pub tier: i64,
     pub slots: i64,
     pub used: i64,
+    /// Submissions in any minute.
+    pub rate_per_min: Option<i64>,
+    /// Until when submissions of the past count (see `fleet::Rate`).
+    pub rate_until_ms: i64,
+    /// It gets nothing new until then.
+    pub cooldown_until_ms: i64,
+    pub cooldown_reason: Option<String>,
+    /// Failed calls in a row, and how often they have led to a cooldown.
+    pub errors: i64,
+    pub ejections: i64,
+    /// `fail` or `repeat`: when nobody knows whether a paid call was received.
+    pub on_lost_answer: String,
+    /// Tasks that go out together.
+    pub batch: i64,
     pub state: String,
     pub rises: i64,
     pub falls: i64,
@@ -32,18 +71,34 @@ impl ServerRow {
             row.optional_text(column)
                 .map(|value| value.map(str::to_owned))
         };
-        let kinds = serde_json::from_str(row.text("kinds")?)
-            .map_err(|error| StoreError::Shape(format!("kinds of a server: {error}")))?;
+        let wrong =
+            |error: serde_json::Error| StoreError::Shape(format!("a server's row: {error}"));
+        let kinds = serde_json::from_str(row.text("kinds")?).map_err(wrong)?;
+        let models = serde_json::from_str(row.text("models")?).map_err(wrong)?;
         Ok(Self {
             id: text("id")?,
             tenant: text("tenant")?,
             owner: text("owner")?,
             name: text("name")?,
             url: text("url")?,
+            account: text("account")?,
+            interface: text("interface")?,
             kinds,
+            models,
             token: optional("token")?,
+            secret: optional("secret")?,
+            webhook_secret: optional("webhook_secret")?,
+            tier: row.integer("tier")?,
             slots: row.integer("slots")?,
             used: row.integer("used")?,
+            rate_per_min: row.optional_integer("rate_per_min")?,
+            rate_until_ms: row.integer("rate_until_ms")?,
+            cooldown_until_ms: row.integer("cooldown_until_ms")?,
+            cooldown_reason: optional("cooldown_reason")?,
+            errors: row.integer("errors")?,
+            ejections: row.integer("ejections")?,
+            on_lost_answer: text("on_lost_answer")?,
+            batch: row.integer("batch")?,
             state: text("state")?,
             rises: row.integer("rises")?,
             falls: row.integer("falls")?,
@@ -56,36 +111,81 @@ impl ServerRow {
     }
 }
 
-/// What a registration brings.
+/// What a registration brings. The default is a server of the uniform interface.
 #[derive(Clone, Debug)]
 pub struct NewServer {
-    /// Used only when the owner has no server at this url yet.
+    /// Used only when the owner has no server at this address and account yet.
     pub id: String,
     pub tenant: String,
     pub owner: String,
     pub name: String,
     pub url: String,
+    pub account: String,
+    pub interface: String,
     pub kinds: Vec<String>,
+    pub models: Vec<Model>,
     pub token: Option<String>,
+    pub secret: Option<String>,
+    pub webhook_secret: Option<String>,
+    pub tier: i64,
     pub slots: i64,
+    pub rate_per_min: Option<i64>,
+    pub on_lost_answer: String,
+    pub batch: i64,
     pub now_ms: i64,
 }
 
-/// Registers, or replaces the registration of the same owner and url, which keeps its id, its
-/// state and its slots in use. The answer's id tells which of the two it was.
+impl Default for NewServer {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            tenant: String::new(),
+            owner: String::new(),
+            name: String::new(),
+            url: String::new(),
+            account: String::new(),
+            interface: "tasks".into(),
+            kinds: Vec::new(),
+            models: Vec::new(),
+            token: None,
+            secret: None,
+            webhook_secret: None,
+            tier: 0,
+            slots: 4,
+            rate_per_min: None,
+            on_lost_answer: "fail".into(),
+            batch: 1,
+            now_ms: 0,
+        }
+    }
+}
+
+/// Registers, or replaces the registration of the same owner, url and account, which keeps its id,
+/// its state and its slots in use; a cooldown is over. The answer's id tells which of the two it
+/// was.
 pub async fn upsert(database: &impl Database, server: &NewServer) -> Result<ServerRow, StoreError> {
-    let kinds = serde_json::to_string(&server.kinds)
-        .map_err(|error| StoreError::Shape(format!("kinds of a server: {error}")))?;
-    let parameters: [Value; 9] = [
+    let json = |value: Result<String, serde_json::Error>| {
+        value.map_err(|error| StoreError::Shape(format!("a server: {error}")))
+    };
+    let parameters: [Value; 18] = [
         server.id.as_str().into(),
         server.tenant.as_str().into(),
         server.owner.as_str().into(),
         server.name.as_str().into(),
         server.url.as_str().into(),
-        kinds.into(),
+        json(serde_json::to_string(&server.kinds))?.into(),
         server.token.clone().into(),
         server.slots.into(),
         server.now_ms.into(),
+        server.account.as_str().into(),
+        server.interface.as_str().into(),
+        json(serde_json::to_string(&server.models))?.into(),
+        server.secret.clone().into(),
+        server.webhook_secret.clone().into(),
+        server.tier.into(),
+        server.rate_per_min.into(),
+        server.on_lost_answer.as_str().into(),
+        server.batch.into(),
     ];
     let row = read_one(database, sql!("servers/upsert"), &parameters).await?;
     let row = row.ok_or_else(|| StoreError::Shape("the registration returned no row".into()))?;
@@ -111,17 +211,56 @@ pub async fn list(
     rows.into_rows().map(|row| ServerRow::read(&row)).collect()
 }
 
-/// Takes a slot of an ONLINE server, if one is free (RG4).
-pub async fn reserve_slot(database: &impl Database, id: &str) -> Result<bool, StoreError> {
+/// What a task takes of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Reservation<'a> {
+    pub weight: i64,
+    /// A model with a limit of its own.
+    pub model: Option<(&'a str, i64)>,
+    /// How far each submission moves `rate_until_ms`, and how far ahead of now that may be.
+    pub rate: Option<(i64, i64)>,
+    pub now_ms: i64,
+}
+
+impl Reservation<'_> {
+    /// One slot and nothing else.
+    pub fn slot(now_ms: i64) -> Self {
+        Self {
+            weight: 1,
+            model: None,
+            rate: None,
+            now_ms,
+        }
+    }
+}
+
+/// Takes slots of an ONLINE server, if so many are free, of the model too, and its rate allows
+/// another submission (RG4, TK10).
+pub async fn reserve(
+    database: &impl Database,
+    id: &str,
+    wanted: Reservation<'_>,
+) -> Result<bool, StoreError> {
+    let (model, model_slots) = wanted.model.unzip();
+    let (spacing_ms, tolerance_ms) = wanted.rate.unzip();
+    let parameters: [Value; 7] = [
+        id.into(),
+        wanted.weight.into(),
+        model.map(str::to_owned).into(),
+        model_slots.into(),
+        spacing_ms.into(),
+        tolerance_ms.into(),
+        wanted.now_ms.into(),
+    ];
     Ok(!database
-        .query(sql!("servers/reserve_slot"), &[id.into()])
+        .query(sql!("servers/reserve"), &parameters)
         .await?
         .is_empty())
 }
 
-pub async fn release_slot(database: &impl Database, id: &str) -> Result<(), StoreError> {
+pub async fn release(database: &impl Database, id: &str, weight: i64) -> Result<(), StoreError> {
     database
-        .query(sql!("servers/release_slot"), &[id.into()])
+        .query(sql!("servers/release"), &[id.into(), weight.into()])
         .await
         .map(drop)
 }

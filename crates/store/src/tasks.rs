@@ -71,6 +71,15 @@ pub struct TaskRow {
     pub ended_at_ms: Option<i64>,
     pub trace_id: Option<String>,
     pub priority: i64,
+    /// Failed attempts.
+    pub failures: i64,
+    /// When the current attempt's submission went out.
+    pub sent_at_ms: Option<i64>,
+    /// What is asked for at the server, and how many of its slots that takes.
+    pub model: Option<String>,
+    pub weight: i64,
+    /// What the provider says that it took, as JSON.
+    pub usage: Option<String>,
 }
 
 impl TaskRow {
@@ -109,6 +118,11 @@ impl TaskRow {
             ended_at_ms: row.optional_integer("ended_at_ms")?,
             trace_id: optional("trace_id")?,
             priority: row.integer("priority")?,
+            failures: row.integer("failures")?,
+            sent_at_ms: row.optional_integer("sent_at_ms")?,
+            model: optional("model")?,
+            weight: row.integer("weight")?,
+            usage: optional("usage")?,
         })
     }
     /// The inputs as they were submitted.
@@ -197,7 +211,7 @@ pub async fn list(
 /// Writes everything that a transition may change, if the row still has `task.version`.
 /// The version rises by one; false means that another write came first.
 pub async fn replace(database: &impl Database, task: &TaskRow) -> Result<bool, StoreError> {
-    let parameters: [Value; 17] = [
+    let parameters: [Value; 22] = [
         task.id.as_str().into(),
         task.version.into(),
         task.state.as_str().into(),
@@ -215,6 +229,11 @@ pub async fn replace(database: &impl Database, task: &TaskRow) -> Result<bool, S
         task.next_action_at_ms.into(),
         task.started_at_ms.into(),
         task.ended_at_ms.into(),
+        task.failures.into(),
+        task.sent_at_ms.into(),
+        task.model.clone().into(),
+        task.weight.into(),
+        task.usage.clone().into(),
     ];
     Ok(!database
         .query(sql!("tasks/replace"), &parameters)

@@ -4,7 +4,7 @@ mod common;
 
 use common::{database, open};
 use futures::executor::block_on;
-use store::servers::{NewServer, ServerRow};
+use store::servers::{NewServer, Reservation, ServerRow};
 use store::tasks::{Input, NewTask};
 use store::{Database, DueAt, assets, effects, migrate, native::Native, servers, tasks};
 
@@ -45,6 +45,7 @@ fn server(database: &Native, slots: i64) -> ServerRow {
         token: Some("secret".into()),
         slots,
         now_ms: 100,
+        ..NewServer::default()
     };
     let row = block_on(servers::upsert(database, &new)).unwrap();
     block_on(database.query("UPDATE servers SET state = 'ONLINE'", &[])).unwrap();
@@ -131,7 +132,10 @@ fn rg4_slots_are_never_over_admitted_by_two_connections() {
                 scope.spawn(|| {
                     let database = open(&path);
                     (0..5)
-                        .filter(|_| block_on(servers::reserve_slot(&database, "s_1")).unwrap())
+                        .filter(|_| {
+                            block_on(servers::reserve(&database, "s_1", Reservation::slot(100)))
+                                .unwrap()
+                        })
                         .count()
                 })
             })
@@ -196,7 +200,7 @@ fn op3_overlapping_claims_share_what_is_due() {
 fn rg1_the_same_address_of_the_same_owner_keeps_its_id_and_slots() {
     let database = database();
     server(&database, 2);
-    assert!(block_on(servers::reserve_slot(&database, "s_1")).unwrap());
+    assert!(block_on(servers::reserve(&database, "s_1", Reservation::slot(100))).unwrap());
     let again = NewServer {
         id: "s_2".into(),
         tenant: "default".into(),
@@ -207,13 +211,14 @@ fn rg1_the_same_address_of_the_same_owner_keeps_its_id_and_slots() {
         token: None,
         slots: 1,
         now_ms: 500,
+        ..NewServer::default()
     };
     let row = block_on(servers::upsert(&database, &again)).unwrap();
     assert_eq!(
         (row.id.as_str(), row.name.as_str(), row.used, row.slots),
         ("s_1", "renamed", 1, 1)
     );
-    assert!(!block_on(servers::reserve_slot(&database, "s_1")).unwrap());
+    assert!(!block_on(servers::reserve(&database, "s_1", Reservation::slot(100))).unwrap());
     // A check that was begun before the registration says nothing about it.
     assert!(!block_on(servers::record_check(&database, &row, 100)).unwrap());
     assert!(block_on(servers::record_check(&database, &row, 500)).unwrap());

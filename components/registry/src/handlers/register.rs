@@ -72,6 +72,7 @@ pub async fn register(call: Call) -> Answer {
         token: registration.token,
         slots: registration.slots,
         now_ms,
+        ..NewServer::default()
     };
     let database = Db::open().await.map_err(store_failed)?;
     let row = servers::upsert(&database, &new)

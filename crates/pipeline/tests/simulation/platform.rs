@@ -50,6 +50,7 @@ impl<'a> Platform<'a> {
                 token: None,
                 slots,
                 now_ms: sim.now(),
+                ..NewServer::default()
             };
             block_on(store::servers::upsert(&native, &server)).unwrap();
         }

@@ -2,7 +2,7 @@
 UPDATE servers
 SET used = max(0, used - held.held)
 FROM (
-    SELECT server_id, count(*) AS held
+    SELECT server_id, sum(weight) AS held
     FROM tasks
     WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'PROCESSING' AND server_id IS NOT NULL
     GROUP BY server_id

@@ -1,7 +1,9 @@
 -- The truth about slots is the tasks that hold them; rows removed with their project held some.
 UPDATE servers SET used = (
-    SELECT count(*) FROM tasks WHERE tasks.server_id = servers.id AND tasks.state = 'PROCESSING'
+    SELECT coalesce(sum(tasks.weight), 0) FROM tasks
+    WHERE tasks.server_id = servers.id AND tasks.state = 'PROCESSING'
 )
 WHERE used <> (
-    SELECT count(*) FROM tasks WHERE tasks.server_id = servers.id AND tasks.state = 'PROCESSING'
+    SELECT coalesce(sum(tasks.weight), 0) FROM tasks
+    WHERE tasks.server_id = servers.id AND tasks.state = 'PROCESSING'
 )
