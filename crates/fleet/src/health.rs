@@ -1,14 +1,19 @@
 //! Health checks: when, and what follows from their outcome.
 
-use crate::ServerState;
+use crate::{ServerState, with_jitter};
 
-/// Between checks of a server that stays as it is (RG2), and its jitter as a share.
+/// Between checks of a server (RG2), and of one that has been well for a while: three checks of
+/// five are saved.
 pub const CHECK_MS: i64 = 20_000;
-const JITTER: f64 = 0.1;
+pub const CHECK_STABLE_MS: i64 = 50_000;
 
-/// The furthest that a check is ever put off, [`CHECK_MS`] with its jitter. A time further ahead is
-/// from before the clock was set back.
-pub const CHECK_LONGEST_MS: i64 = CHECK_MS + CHECK_MS / 10;
+/// After so many successes in a row the pause begins to grow, by that much with each further one.
+const STABLE_AFTER: i64 = 3;
+const CHECK_STEP_MS: i64 = 5_000;
+
+/// The furthest that a check is ever put off, [`CHECK_STABLE_MS`] with its jitter. A time further
+/// ahead is from before the clock was set back.
+pub const CHECK_LONGEST_MS: i64 = CHECK_STABLE_MS + CHECK_STABLE_MS / 10;
 
 /// After a change, and after a failed check of a server that is still trusted.
 pub const CHECK_SOON_MS: i64 = 5_000;
@@ -20,7 +25,7 @@ pub const CHECK_TIMEOUT_MS: u64 = 5_000;
 pub const RISE: i64 = 2;
 pub const FALL: i64 = 3;
 
-/// OFFLINE for this long: removed (RG3).
+/// Not answering for this long: removed (RG3).
 pub const REMOVE_MS: i64 = 180_000;
 
 /// What is known of a server's health.
@@ -48,6 +53,13 @@ pub enum Outcome {
     Unwell,
 }
 
+/// Whether those who are gone for too long may be removed; see [`crate::removal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    Allowed,
+    Suspended,
+}
+
 /// What a check leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -57,7 +69,14 @@ pub enum Verdict {
 }
 
 /// The health after a check; `jitter` is uniform in 0..1.
-pub fn judge(before: Health, check: Check, outcome: Outcome, now_ms: i64, jitter: f64) -> Verdict {
+pub fn judge(
+    before: Health,
+    check: Check,
+    outcome: Outcome,
+    removal: Removal,
+    now_ms: i64,
+    jitter: f64,
+) -> Verdict {
     let (rises, falls) = match outcome {
         Outcome::Well => (before.rises.saturating_add(1), 0),
         Outcome::Unwell => (0, before.falls.saturating_add(1)),
@@ -74,23 +93,17 @@ pub fn judge(before: Health, check: Check, outcome: Outcome, now_ms: i64, jitter
         }
         (state, _, Check::Routine) => state,
     };
-    let changed = state != before.state;
-    if !changed
-        && state != ServerState::Online
-        && outcome == Outcome::Unwell
-        && now_ms - before.changed_at_ms >= REMOVE_MS
+    // One that drains does not go OFFLINE, and is gone all the same.
+    let changed = state != before.state || (state == ServerState::Draining && falls == FALL);
+    let gone = match state {
+        ServerState::Online => false,
+        ServerState::Offline => outcome == Outcome::Unwell,
+        ServerState::Draining => falls >= FALL,
+    };
+    if gone && !changed && removal == Removal::Allowed && now_ms - before.changed_at_ms >= REMOVE_MS
     {
         return Verdict::Remove;
     }
-    // A server on its way up or down is followed closely, one that stays away is not.
-    let undecided = matches!(
-        (state, outcome),
-        (ServerState::Online, Outcome::Unwell) | (ServerState::Offline, Outcome::Well)
-    );
-    let pause_ms = match changed || undecided {
-        true => CHECK_SOON_MS,
-        false => with_jitter(CHECK_MS, jitter),
-    };
     Verdict::Keep(Health {
         state,
         rises,
@@ -100,13 +113,36 @@ pub fn judge(before: Health, check: Check, outcome: Outcome, now_ms: i64, jitter
         } else {
             before.changed_at_ms
         },
-        next_check_at_ms: now_ms + pause_ms,
+        next_check_at_ms: now_ms + pause_ms(state, rises, falls, changed, jitter),
     })
+}
+
+/// A server on its way up or down is followed closely, one that stays as it is is not.
+fn pause_ms(state: ServerState, rises: i64, falls: i64, changed: bool, jitter: f64) -> i64 {
+    let undecided = match state {
+        ServerState::Online => falls > 0,
+        ServerState::Offline => rises > 0,
+        ServerState::Draining => (1..FALL).contains(&falls),
+    };
+    if changed || undecided {
+        return with_jitter(CHECK_SOON_MS, jitter);
+    }
+    let steps = (rises - STABLE_AFTER).max(0);
+    let pause_ms = CHECK_MS.saturating_add(CHECK_STEP_MS.saturating_mul(steps));
+    with_jitter(pause_ms.min(CHECK_STABLE_MS), jitter)
 }
 
 /// A heartbeat is a success that the server reports itself.
 pub fn heartbeat(before: Health, now_ms: i64, jitter: f64) -> Health {
-    match judge(before, Check::Routine, Outcome::Well, now_ms, jitter) {
+    let removal = Removal::Suspended;
+    match judge(
+        before,
+        Check::Routine,
+        Outcome::Well,
+        removal,
+        now_ms,
+        jitter,
+    ) {
         Verdict::Keep(health) => health,
         Verdict::Remove => before,
     }
@@ -122,11 +158,6 @@ pub fn registered(before: ServerState, now_ms: i64) -> Health {
         changed_at_ms: now_ms,
         next_check_at_ms: now_ms,
     }
-}
-
-fn with_jitter(pause_ms: i64, jitter: f64) -> i64 {
-    let factor = 1.0 + JITTER * (2.0 * jitter.clamp(0.0, 1.0) - 1.0);
-    (pause_ms as f64 * factor) as i64
 }
 
 #[cfg(test)]
@@ -154,13 +185,13 @@ mod tests {
             (at(Online, 9, 0), Registration, Unwell, Offline, true),
             (at(Offline, 0, 3), Routine, Well, Offline, true),
             (at(Offline, 1, 0), Routine, Well, Online, true),
-            (at(Online, 5, 0), Routine, Well, Online, false),
+            (at(Online, 1, 0), Routine, Well, Online, false),
             (at(Online, 5, 0), Routine, Unwell, Online, true),
             (at(Online, 0, 1), Routine, Unwell, Online, true),
             (at(Online, 0, 2), Routine, Unwell, Offline, true),
             (at(Draining, 0, 0), Routine, Well, Draining, false),
         ] {
-            let verdict = judge(before, check, outcome, 1_000, 0.5);
+            let verdict = judge(before, check, outcome, Removal::Allowed, 1_000, 0.5);
             let Verdict::Keep(health) = verdict else {
                 panic!("removed: {before:?}")
             };
@@ -174,50 +205,84 @@ mod tests {
         }
     }
 
+    fn pause_of(before: Health, outcome: Outcome, jitter: f64) -> i64 {
+        match judge(before, Check::Routine, outcome, Removal::Allowed, 0, jitter) {
+            Verdict::Keep(health) => health.next_check_at_ms,
+            Verdict::Remove => panic!("removed: {before:?}"),
+        }
+    }
+
     #[test]
-    fn rg2_the_interval_has_ten_percent_of_jitter() {
-        for (jitter, expected) in [(0.0, 18_000), (0.5, 20_000), (1.0, 22_000)] {
-            let verdict = judge(
-                at(ServerState::Online, 3, 0),
-                Check::Routine,
-                Outcome::Well,
-                0,
-                jitter,
+    fn rg2_a_stable_server_is_checked_ever_less_often() {
+        use Outcome::{Unwell, Well};
+        for (rises, jitter, expected_ms) in [
+            (0, 0.5, 20_000),
+            (2, 0.5, 20_000),
+            (3, 0.5, 25_000),
+            (5, 0.5, 35_000),
+            (8, 0.5, 50_000),
+            (1_000, 0.5, 50_000),
+            (i64::MAX, 0.5, 50_000),
+            (2, 0.0, 18_000),
+            (2, 1.0, 22_000),
+            (9, 0.0, 45_000),
+            (9, 1.0, CHECK_LONGEST_MS),
+        ] {
+            let before = at(ServerState::Online, rises, 0);
+            assert_eq!(
+                pause_of(before, Well, jitter),
+                expected_ms,
+                "{rises} {jitter}"
             );
+            assert_eq!(pause_of(before, Unwell, 0.5), CHECK_SOON_MS, "{rises}");
+        }
+        let offline = at(ServerState::Offline, 0, 9);
+        assert_eq!(pause_of(offline, Unwell, 0.5), CHECK_MS);
+    }
+
+    #[test]
+    fn rg2_a_draining_server_stays_draining() {
+        use Outcome::{Unwell, Well};
+        let draining = at(ServerState::Draining, 0, 0);
+        assert_eq!(heartbeat(draining, 1, 0.5).state, ServerState::Draining);
+        for (check, outcome) in [
+            (Check::Registration, Well),
+            (Check::Registration, Unwell),
+            (Check::Routine, Unwell),
+        ] {
+            let verdict = judge(draining, check, outcome, Removal::Allowed, REMOVE_MS, 0.5);
             assert!(
-                matches!(verdict, Verdict::Keep(health) if health.next_check_at_ms == expected)
+                matches!(verdict, Verdict::Keep(health) if health.state == ServerState::Draining),
+                "{check:?} {outcome:?}"
             );
         }
     }
 
     #[test]
-    fn rg3_offline_for_three_minutes_is_removed_unless_it_answers() {
+    fn rg3_gone_for_three_minutes_is_removed() {
         use Outcome::{Unwell, Well};
-        for (after_ms, outcome, removed) in [
-            (REMOVE_MS - 1, Unwell, false),
-            (REMOVE_MS, Unwell, true),
-            (REMOVE_MS, Well, false),
+        use Removal::{Allowed, Suspended};
+        use ServerState::{Draining, Offline, Online};
+        for (before, after_ms, outcome, removal, removed) in [
+            (at(Offline, 0, 3), REMOVE_MS - 1, Unwell, Allowed, false),
+            (at(Offline, 0, 3), REMOVE_MS, Unwell, Allowed, true),
+            (at(Offline, 0, 3), REMOVE_MS, Unwell, Suspended, false),
+            (at(Offline, 0, 3), REMOVE_MS, Well, Allowed, false),
+            (at(Online, 0, 0), REMOVE_MS * 9, Unwell, Allowed, false),
+            (at(Online, 0, 2), REMOVE_MS * 9, Unwell, Allowed, false),
+            // Since it fell, and not since it began to drain.
+            (at(Draining, 0, 1), REMOVE_MS * 9, Unwell, Allowed, false),
+            (at(Draining, 0, 2), REMOVE_MS * 9, Unwell, Allowed, false),
+            (at(Draining, 0, 3), REMOVE_MS - 1, Unwell, Allowed, false),
+            (at(Draining, 0, 3), REMOVE_MS, Unwell, Allowed, true),
+            (at(Draining, 0, 3), REMOVE_MS, Unwell, Suspended, false),
         ] {
-            let verdict = judge(
-                at(ServerState::Offline, 0, 3),
-                Check::Routine,
-                outcome,
-                after_ms,
-                0.5,
-            );
+            let verdict = judge(before, Check::Routine, outcome, removal, after_ms, 0.5);
+            let found = verdict == Verdict::Remove;
             assert_eq!(
-                verdict == Verdict::Remove,
-                removed,
-                "{after_ms} {outcome:?}"
+                found, removed,
+                "{before:?} {after_ms} {outcome:?} {removal:?}"
             );
         }
-        let verdict = judge(
-            at(ServerState::Online, 0, 0),
-            Check::Routine,
-            Unwell,
-            REMOVE_MS * 9,
-            0.5,
-        );
-        assert!(matches!(verdict, Verdict::Keep(_)));
     }
 }

@@ -1,7 +1,7 @@
 //! Waiting tasks to servers: one write transaction per pass (RG4, TK6).
 
 use dispatch::{Command, Decision, decide};
-use fleet::{Candidate, Choice, ServerState, choose};
+use fleet::{Candidate, Choice, Cooldown, Model, ServerState, Wish, choose};
 use store::servers::{Reservation, ServerRow};
 use store::tasks::TaskRow;
 use store::{Database, StoreError, begin, or_rollback};
@@ -70,7 +70,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 .collect();
             let candidates: Vec<Candidate> =
                 fit.iter().map(|at| candidate(&servers[*at])).collect();
-            let (command, server) = match choose(&candidates, &row.kind) {
+            let (command, server) = match choose(&candidates, wish(&row), now_ms) {
                 Choice::Server(at) => {
                     let server = &mut servers[fit[at]];
                     if !store::servers::reserve(transaction, &server.id, Reservation::slot(now_ms))
@@ -86,7 +86,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                         Some(server.clone()),
                     )
                 }
-                Choice::Busy => (Command::Busy, None),
+                Choice::Busy | Choice::Cooling => (Command::Busy, None),
                 Choice::Nobody if self.settings.fallback_url.is_some() => {
                     (Command::Acquire { server_id: None }, None)
                 }
@@ -131,14 +131,40 @@ fn works_for(server: &ServerRow, tenant: &str) -> bool {
     server.tenant == OPERATOR || server.tenant == tenant
 }
 
+fn wish(row: &TaskRow) -> Wish<'_> {
+    Wish {
+        kind: &row.kind,
+        model: None,
+        weight: 1,
+    }
+}
+
 fn candidate(server: &ServerRow) -> Candidate {
+    let reason = server.cooldown_reason.as_deref().and_then(Cooldown::parse);
     Candidate {
         id: server.id.clone(),
         kinds: server.kinds.clone(),
         // A state that this program does not know gets no work.
         state: ServerState::parse(&server.state).unwrap_or(ServerState::Offline),
+        models: models(server),
         trusted: server.last_error.is_none(),
+        tier: server.tier,
         used: server.used,
         slots: server.slots,
+        since_ms: server.changed_at_ms.max(server.cooldown_until_ms),
+        cooldown_until_ms: server.cooldown_until_ms,
+        cooldown_is_ejection: reason == Some(Cooldown::Failing),
+        may_submit: true,
     }
+}
+
+fn models(server: &ServerRow) -> Vec<Model> {
+    let models = server.models.iter();
+    models
+        .map(|model| Model {
+            name: model.name.clone(),
+            slots: None,
+            used: 0,
+        })
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! `POST /api/servers`: a server registers, or replaces its registration (RG1, RG5).
 
 use dispatch::Kind;
-use fleet::{Check, Verdict, judge, registered};
+use fleet::{Check, Removal, Verdict, judge, registered};
 use guest::{Answer, Call, Db};
 use http::StatusCode;
 use problem::{Problem, Slug};
@@ -83,6 +83,7 @@ pub async fn register(call: Call) -> Answer {
         health,
         Check::Registration,
         found.outcome(),
+        Removal::Suspended,
         now_ms,
         jitter(),
     );

@@ -1,6 +1,6 @@
 //! `POST /internal/v1/tick`: checks the servers whose time has come (RG2, RG3).
 
-use fleet::{Check, ServerState, Verdict, judge};
+use fleet::{Check, Removal, ServerState, Verdict, judge};
 use futures::future::join_all;
 use guest::{Answer, Call, Db};
 use http::StatusCode;
@@ -42,7 +42,14 @@ pub async fn tick(_: Call) -> Answer {
     let (mut removed, mut risen) = (0, false);
     for (server, found) in due.iter().zip(&found) {
         let before = health_of(server);
-        match judge(before, Check::Routine, found.outcome(), now_ms, jitter()) {
+        match judge(
+            before,
+            Check::Routine,
+            found.outcome(),
+            Removal::Allowed,
+            now_ms,
+            jitter(),
+        ) {
             Verdict::Keep(health) => {
                 let row = with_health(server, health, found, now_ms);
                 let written = servers::record_check(&database, &row, server.changed_at_ms)
