@@ -68,6 +68,9 @@ ALTER TABLE tasks ADD COLUMN model TEXT
 --;;
 ALTER TABLE tasks ADD COLUMN weight INTEGER NOT NULL DEFAULT 1 CHECK (weight > 0)
 --;;
+-- The current attempt costs money where it is made.
+ALTER TABLE tasks ADD COLUMN paid INTEGER NOT NULL DEFAULT 0 CHECK (paid IN (0, 1))
+--;;
 -- What the provider says that it took: {"costs":[…],"tokens":{…}}.
 ALTER TABLE tasks ADD COLUMN usage TEXT
 --;;

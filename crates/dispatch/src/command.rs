@@ -8,6 +8,16 @@ pub enum Command {
     /// A server (or, without an id, the fallback provider) is chosen.
     Acquire {
         server_id: Option<String>,
+        /// It is asked at once, and asking it again does no harm. Otherwise only its slot is taken,
+        /// and [`Command::Send`] comes before the call.
+        sends: bool,
+        is_paid: bool,
+    },
+    /// The provider is about to be asked.
+    Send {
+        attempt: u32,
+        /// How long the call may take.
+        hold_ms: i64,
     },
     /// A server serves the kind, but all slots are taken.
     Busy,
@@ -15,10 +25,21 @@ pub enum Command {
     NoServer {
         timeout_ms: i64,
     },
-    /// The provider accepted the task.
+    /// The provider accepted the task; without an id it cannot be asked how it stands.
     Submitted {
         attempt: u32,
-        external_id: String,
+        external_id: Option<String>,
+    },
+    /// The provider did not begin: all its slots are taken, or calls come too fast. Not a failure.
+    Defer {
+        attempt: u32,
+        failure: Failure,
+        retry_after_ms: Option<i64>,
+    },
+    /// Whether a paid call was received is to be found out later, by asking the provider.
+    Doubt {
+        attempt: u32,
+        failure: Failure,
     },
     /// The provider, or its heartbeat, says that it works.
     Progress {
@@ -40,6 +61,12 @@ pub enum Command {
     Result {
         attempt: Option<u32>,
         result: String,
+    },
+    /// The answer held the result, which is stored.
+    Complete {
+        attempt: u32,
+        result: String,
+        asset_id: Option<String>,
     },
     /// The result's media are stored.
     Settled {

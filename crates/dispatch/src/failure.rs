@@ -14,21 +14,34 @@ pub enum ErrorClass {
     Moderation,
     /// The account is empty: repeating costs and brings nothing.
     OutOfCredit,
+    /// The provider may have done it, and nobody can find out: asking again may cost twice.
+    Unknown,
 }
 
 impl ErrorClass {
+    pub const ALL: [Self; 5] = [
+        Self::Retryable,
+        Self::Terminal,
+        Self::Moderation,
+        Self::OutOfCredit,
+        Self::Unknown,
+    ];
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text)
+    }
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Retryable => "retryable",
             Self::Terminal => "terminal",
             Self::Moderation => "moderation",
             Self::OutOfCredit => "out_of_credit",
+            Self::Unknown => "unknown",
         }
     }
     pub fn may_retry(self) -> bool {
         match self {
             Self::Retryable => true,
-            Self::Terminal | Self::Moderation | Self::OutOfCredit => false,
+            Self::Terminal | Self::Moderation | Self::OutOfCredit | Self::Unknown => false,
         }
     }
 }
@@ -44,6 +57,12 @@ impl Failure {
     pub fn retryable(message: impl Into<String>) -> Self {
         Self {
             class: ErrorClass::Retryable,
+            message: message.into(),
+        }
+    }
+    pub fn unknown(message: impl Into<String>) -> Self {
+        Self {
+            class: ErrorClass::Unknown,
             message: message.into(),
         }
     }

@@ -9,9 +9,26 @@ pub const LEASE_MS: i64 = 180_000;
 /// signs of life: longer than any published provider takes for a clip.
 pub const ATTEMPT_MS: i64 = 30 * 60_000;
 
+/// A call that is answered without work takes at most this long.
+pub const CALL_MS: i64 = 10_000;
+
 /// A submission without an answer is made again after this time, with the same key. Longer than
 /// a call may take, so that it is repeated only when whoever made it is gone.
 pub const SUBMIT_HOLD_MS: i64 = 15_000;
+
+/// A call whose answer is the result takes as long as the work: at most this long.
+pub const WORK_CALL_MS: i64 = 150_000;
+pub const WORK_HOLD_MS: i64 = WORK_CALL_MS + 10_000;
+
+/// A task whose slot is taken is handed on again after this time.
+pub const RESERVE_HOLD_MS: i64 = 10_000;
+
+/// The first pause before a doubtful submission is looked up, and the longest.
+pub const DOUBT_FIRST_MS: i64 = 2_000;
+pub const DOUBT_CAP_MS: i64 = 30_000;
+
+/// The pause of a task that a provider put off, unless it says how long.
+pub const DEFER_MS: i64 = 2_000;
 
 /// The same for fetching a result; whoever fetches renews it as bytes arrive.
 pub const SETTLE_HOLD_MS: i64 = 15_000;
@@ -35,8 +52,8 @@ pub const RETRY_AFTER_CAP_MS: i64 = 10 * 60_000;
 
 /// The furthest that the next look at a task is ever put off, in WAITING and in PROCESSING. A time
 /// further ahead is from before the clock was set back.
-pub const WAITING_PAUSE_MS: i64 = RETRY_AFTER_CAP_MS;
-pub const PROCESSING_PAUSE_MS: i64 = BACKOFF_CAP_MS;
+pub const WAITING_PAUSE_MS: i64 = RETRY_AFTER_CAP_MS + BACKOFF_BASE_MS;
+pub const PROCESSING_PAUSE_MS: i64 = LEASE_MS;
 
 /// A look that comes later than this after its time says that nobody looked for a while: three
 /// ticks. That time does not count as waited.

@@ -8,8 +8,10 @@ pub struct Task {
     pub kind: Kind,
     /// Raised by every write; a write presents the version that it has read (TK6).
     pub version: i64,
-    /// Attempts begun so far.
+    /// Attempts begun so far: with the id, what tells one submission from another.
     pub attempt: u32,
+    /// Attempts that failed. One that a provider put off has not.
+    pub failures: u32,
     pub state: State,
 }
 
@@ -30,6 +32,8 @@ pub enum State {
         next_action_at_ms: i64,
         /// Calls in a row without a usable answer in this phase.
         misses: u32,
+        /// It costs money where it is made: what may have been begun is not begun again.
+        is_paid: bool,
         phase: Phase,
     },
     Finished {
@@ -54,10 +58,16 @@ pub enum State {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Phase {
+    /// A slot is taken; the provider has certainly not been asked yet.
+    Reserve,
     /// The intent is written; whether the provider has it is not known.
     Submit,
-    /// The provider has accepted it under its own id.
-    Running { external_id: String, progress: f64 },
+    /// The provider works on it: under its own id, or under ours and then only its callback will
+    /// tell of it.
+    Running {
+        external_id: Option<String>,
+        progress: f64,
+    },
     /// The provider's result is written; its media are being fetched.
     Settling {
         external_id: Option<String>,

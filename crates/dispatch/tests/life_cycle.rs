@@ -15,6 +15,7 @@ fn task(attempt: u32, state: State) -> Task {
         kind: Kind::ImageGen,
         version: 7,
         attempt,
+        failures: attempt.saturating_sub(1),
         state,
     }
 }
@@ -39,9 +40,18 @@ fn processing(attempt: u32, phase: Phase) -> Task {
             lease_expires_at_ms: NOW + 1_000,
             next_action_at_ms: NOW,
             misses: 0,
+            is_paid: false,
             phase,
         },
     )
+}
+
+fn paid(phase: Phase) -> Task {
+    let mut task = processing(1, phase);
+    if let State::Processing { is_paid, .. } = &mut task.state {
+        *is_paid = true;
+    }
+    task
 }
 
 fn submit() -> Task {
@@ -52,7 +62,7 @@ fn running() -> Task {
     processing(
         1,
         Phase::Running {
-            external_id: "x".into(),
+            external_id: Some("x".into()),
             progress: 0.5,
         },
     )
@@ -106,7 +116,7 @@ fn all_tasks() -> Vec<Task> {
     let last = processing(
         3,
         Phase::Running {
-            external_id: "x".into(),
+            external_id: Some("x".into()),
             progress: 0.0,
         },
     );
@@ -119,7 +129,10 @@ fn all_tasks() -> Vec<Task> {
     vec![
         waiting(),
         unserved,
+        processing(1, Phase::Reserve),
         submit(),
+        paid(Phase::Reserve),
+        paid(Phase::Submit),
         running(),
         last,
         settling(),
@@ -135,12 +148,32 @@ fn all_commands(attempt: u32) -> Vec<Command> {
     vec![
         Command::Acquire {
             server_id: Some("s_1".into()),
+            sends: true,
+            is_paid: false,
+        },
+        Command::Send {
+            attempt,
+            hold_ms: 10_000,
+        },
+        Command::Defer {
+            attempt,
+            failure: retryable.clone(),
+            retry_after_ms: None,
+        },
+        Command::Doubt {
+            attempt,
+            failure: retryable.clone(),
+        },
+        Command::Complete {
+            attempt,
+            result: "{}".into(),
+            asset_id: None,
         },
         Command::Busy,
         Command::NoServer { timeout_ms: 60_000 },
         Command::Submitted {
             attempt,
-            external_id: "x".into(),
+            external_id: Some("x".into()),
         },
         Command::Progress {
             attempt,
@@ -344,7 +377,7 @@ fn tk5_a_callback_may_come_before_the_answer_to_the_submission() {
             &decision.task,
             Command::Submitted {
                 attempt: 1,
-                external_id: "x".into()
+                external_id: Some("x".into())
             },
             NOW,
             0.5
@@ -370,7 +403,7 @@ fn tk6_an_earlier_attempt_is_fenced_out() {
     let task = processing(
         2,
         Phase::Running {
-            external_id: "x".into(),
+            external_id: Some("x".into()),
             progress: 0.0,
         },
     );
@@ -380,7 +413,11 @@ fn tk6_an_earlier_attempt_is_fenced_out() {
     };
     for command in all_commands(1) {
         match command {
-            Command::Submitted { .. }
+            Command::Send { .. }
+            | Command::Defer { .. }
+            | Command::Doubt { .. }
+            | Command::Complete { .. }
+            | Command::Submitted { .. }
             | Command::Progress { .. }
             | Command::Miss { .. }
             | Command::Fail { .. }
@@ -498,4 +535,98 @@ fn op3_time_in_which_nobody_looked_does_not_count_as_waited() {
         task = look(&task, offset_ms + 62_000);
         assert_eq!(task.state.name(), StateName::Failed, "{what}");
     }
+}
+
+#[test]
+fn tk7_what_a_provider_puts_off_costs_no_attempt() {
+    let failure = Failure::retryable("all slots are taken");
+    let mut task = submit();
+    for round in 0..20 {
+        let command = Command::Defer {
+            attempt: task.attempt,
+            failure: failure.clone(),
+            retry_after_ms: Some(3_000),
+        };
+        let decision = decide(&task, command, NOW, 0.0).unwrap();
+        assert_eq!(decision.slot, Slot::Release("s_1".into()), "round {round}");
+        let State::Waiting {
+            next_action_at_ms, ..
+        } = decision.task.state
+        else {
+            panic!("not waiting in round {round}")
+        };
+        assert_eq!(next_action_at_ms, NOW + 3_000);
+        let acquire = Command::Acquire {
+            server_id: Some("s_1".into()),
+            sends: true,
+            is_paid: true,
+        };
+        task = decide(&decision.task, acquire, NOW, 0.5).unwrap().task;
+    }
+    assert_eq!((task.attempt, task.failures), (21, 0));
+}
+
+#[test]
+fn tk7_what_may_have_been_paid_for_is_looked_for_and_never_begun_again() {
+    let running = Phase::Running {
+        external_id: Some("x".into()),
+        progress: 0.0,
+    };
+    for phase in [Phase::Submit, running] {
+        let mut task = paid(phase);
+        let mut now_ms = NOW;
+        // Far more misses than end an attempt that costs nothing.
+        for _ in 0..20 {
+            let failure = Failure::retryable("no answer");
+            let miss = Command::Miss {
+                attempt: 1,
+                failure,
+            };
+            task = decide(&task, miss, now_ms, 0.5).unwrap().task;
+            let State::Processing {
+                next_action_at_ms, ..
+            } = task.state
+            else {
+                panic!("given up: {task:?}")
+            };
+            assert!(next_action_at_ms - now_ms <= policy::DOUBT_CAP_MS);
+            now_ms = next_action_at_ms;
+        }
+        let failure = Failure::retryable("no answer");
+        let doubt = Command::Doubt {
+            attempt: 1,
+            failure,
+        };
+        let end = decide(&task, doubt, NOW + policy::ATTEMPT_MS, 0.5).unwrap();
+        let State::Failed { failure, .. } = end.task.state else {
+            panic!("begun again: {:?}", end.task)
+        };
+        assert_eq!(failure.class, ErrorClass::Unknown);
+    }
+    let expired = decide(&paid(Phase::Submit), Command::ExpireLease, NOW + 1_000, 0.5).unwrap();
+    assert_eq!(expired.task.state.name(), StateName::Failed);
+    // Nothing was asked yet.
+    let reserved = paid(Phase::Reserve);
+    let expired = decide(&reserved, Command::ExpireLease, NOW + 1_000, 0.5).unwrap();
+    assert_eq!(expired.task.state.name(), StateName::Waiting);
+}
+
+#[test]
+fn tk6_one_of_two_sends_a_reserved_task() {
+    let send = Command::Send {
+        attempt: 1,
+        hold_ms: 160_000,
+    };
+    let sent = decide(&processing(1, Phase::Reserve), send, NOW, 0.5).unwrap();
+    let State::Processing {
+        lease_expires_at_ms,
+        next_action_at_ms,
+        phase: Phase::Submit,
+        ..
+    } = sent.task.state
+    else {
+        panic!("not sent: {:?}", sent.task)
+    };
+    assert_eq!(next_action_at_ms, NOW + 160_000);
+    assert!(lease_expires_at_ms > next_action_at_ms);
 }

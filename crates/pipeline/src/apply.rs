@@ -27,10 +27,28 @@ pub enum Applied {
     Gone,
 }
 
+/// What is written together with a transition.
+#[derive(Default)]
+pub(crate) struct Extra<'a> {
+    pub media: Option<&'a Media>,
+    /// What the provider says that it took.
+    pub usage: Option<String>,
+}
+
 /// Media whose chunks become visible with a transition.
 pub(crate) struct Media {
     pub asset: AssetRow,
     pub chunks: Chunks,
+}
+
+impl Media {
+    /// The name under which its chunks wait, if they do.
+    pub fn temporary_name(&self) -> Option<String> {
+        match &self.chunks {
+            Chunks::Whole(_) => None,
+            Chunks::Stored(name) => Some(name.clone()),
+        }
+    }
 }
 
 pub(crate) enum Chunks {
@@ -43,27 +61,27 @@ pub(crate) enum Chunks {
 impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// Applies a command and delivers the effect, if it has one.
     pub async fn apply(&self, row: TaskRow, command: Command) -> Result<Applied, Error> {
-        self.apply_with(row, command, None).await
+        self.apply_with(row, command, Extra::default()).await
     }
 
     pub(crate) async fn apply_with(
         &self,
         mut row: TaskRow,
         command: Command,
-        media: Option<&Media>,
+        extra: Extra<'_>,
     ) -> Result<Applied, Error> {
+        let media = extra.media;
         for _ in 0..CONFLICTS {
             let task = task_of(&row)?;
-            let decision = match decide(
-                &task,
-                command.clone(),
-                self.world.now_ms(),
-                self.world.jitter(),
-            ) {
+            let now_ms = self.world.now_ms();
+            let decision = match decide(&task, command.clone(), now_ms, self.world.jitter()) {
                 Ok(decision) => decision,
                 Err(rejection) => return Ok(Applied::Rejected { row, rejection }),
             };
-            let after = row_of(&row, &decision.task)?;
+            let mut after = row_of(&row, &decision.task, now_ms)?;
+            if extra.usage.is_some() {
+                after.usage.clone_from(&extra.usage);
+            }
             if decision.slot == Slot::Keep && !decision.update_node && media.is_none() {
                 if store::tasks::replace(self.database, &after).await? {
                     return Ok(Applied::Done {

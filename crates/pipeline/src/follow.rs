@@ -1,17 +1,19 @@
 //! The net under the callbacks: whatever is due is looked at again (OP3, TK5, TK6).
 
 use dispatch::{Command, Failure, Phase, State, policy};
+use fleet::CallOutcome;
 use futures::stream::{FuturesUnordered, StreamExt};
-use http::{Response, StatusCode};
-use providers::{CallFailure, Report, Server, Wanted, parse_progress, poll_request};
-use store::servers::ServerRow;
+use http::Response;
+use providers::{AfterLostAnswer, CallFailure, Wanted};
 use store::tasks::{Due, TaskRow};
 use store::{Database, DueAt};
 
 use crate::acquire::Acquired;
+use crate::answer::{failure_of, lost, spent};
+use crate::order::Worker;
 use crate::row::task_of;
-use crate::submit::{attempt_of, failure_of};
-use crate::{BATCH, Error, NoAnswer, Pipeline, Reported, World};
+use crate::submit::{Question, attempt_of};
+use crate::{BATCH, Bounds, Error, NoAnswer, Pipeline, Reported, World};
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,10 +53,11 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         let at = processing(now_ms);
         let due = store::tasks::claim_due(self.database, at, hold_until_ms, BATCH).await?;
         let count = due.len();
-        let servers = store::servers::list(self.database, None, None).await?;
+        let mut servers = store::servers::list(self.database, None, None).await?;
         let mut submissions = Vec::new();
         let mut settlements = Vec::new();
         let mut polls = FuturesUnordered::new();
+        let mut look_ups = FuturesUnordered::new();
         for row in due {
             let task = task_of(&row)?;
             let State::Processing {
@@ -66,52 +69,76 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             else {
                 continue;
             };
-            let server = server_id
-                .as_ref()
-                .and_then(|id| servers.iter().find(|server| server.id == *id));
-            if server_id.is_some() && server.is_none() {
-                let failure = Failure::retryable("the server that worked on it was removed");
-                self.apply(
-                    row,
-                    Command::Fail {
-                        attempt: task.attempt,
-                        failure,
-                        retry_after_ms: None,
-                    },
-                )
-                .await?;
-                continue;
-            }
-            match phase {
-                Phase::Submit if now_ms >= lease_expires_at_ms => {
-                    self.apply(row, Command::ExpireLease).await?;
+            let worker = match &server_id {
+                Some(id) => {
+                    let server = servers.iter_mut().find(|server| server.id == *id);
+                    server.map(|server| Worker::of(server.clone(), &row))
                 }
-                Phase::Submit => submissions.push(Acquired {
-                    row,
-                    server: server.cloned(),
-                }),
+                None => self.settings.fallback_url.as_deref().map(Worker::fallback),
+            };
+            let Some(worker) = worker else {
+                self.without_server(row).await?;
+                continue;
+            };
+            let has_expired = now_ms >= lease_expires_at_ms;
+            match phase {
                 Phase::Settling { .. } => settlements.push(row),
                 // Also after the lease is over: one last look, since the provider may have
                 // finished what is paid for while the platform was down.
-                Phase::Running { external_id, .. } => match self.poll(&external_id, server) {
-                    Ok(request) => polls.push(async move { (row, self.world.call(request).await) }),
-                    Err(failure) => {
-                        self.apply(
-                            row,
-                            Command::Miss {
-                                attempt: task.attempt,
-                                failure,
-                            },
-                        )
-                        .await?;
+                Phase::Running {
+                    external_id: Some(external_id),
+                    ..
+                } => match worker.provider().poll(&external_id, now_ms / 1000) {
+                    Ok(request) => polls.push(async move {
+                        let answer = self.world.call(request, Bounds::QUICK).await;
+                        (row, worker, external_id, answer)
+                    }),
+                    Err(unfit) => {
+                        let failure = Failure::terminal(unfit.to_string());
+                        let attempt = task.attempt;
+                        self.apply(row, Command::Miss { attempt, failure }).await?;
+                    }
+                },
+                Phase::Running {
+                    external_id: None, ..
+                } => {
+                    self.apply(row, Command::ExpireLease).await?;
+                }
+                Phase::Reserve if has_expired => {
+                    self.apply(row, Command::ExpireLease).await?;
+                }
+                Phase::Reserve => self.world.begin_soon(&row.id),
+                Phase::Submit => match worker.provider().interface.after_lost_answer() {
+                    AfterLostAnswer::Repeat if has_expired => {
+                        self.apply(row, Command::ExpireLease).await?;
+                    }
+                    AfterLostAnswer::Repeat => submissions.push(Acquired { row, worker }),
+                    AfterLostAnswer::LookUp => {
+                        if let Some(asked) = self.ask(row, worker, Question::LookUp).await? {
+                            look_ups.push(self.call(asked, Bounds::QUICK));
+                        }
+                    }
+                    AfterLostAnswer::Nothing => {
+                        let command =
+                            lost(task.attempt, "nobody heard the provider's answer", &worker);
+                        self.apply(row, command).await?;
                     }
                 },
             }
         }
-        while let Some((row, answer)) = polls.next().await {
-            settlements.extend(self.take_poll_answer(row, answer).await?);
+        while let Some((row, worker, external_id, answer)) = polls.next().await {
+            settlements.extend(
+                self.take_poll_answer(row, &worker, &external_id, answer)
+                    .await?,
+            );
         }
         drop(polls);
+        while let Some((asked, answer)) = look_ups.next().await {
+            if let Some((row, worker)) = self.take_look_up(asked, answer).await? {
+                submissions.push(Acquired { row, worker });
+            }
+        }
+        drop(look_ups);
         self.submit(submissions).await?;
         for row in settlements {
             self.settle(row).await?;
@@ -119,31 +146,12 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         Ok(count)
     }
 
-    fn poll(
-        &self,
-        external_id: &str,
-        server: Option<&ServerRow>,
-    ) -> Result<http::Request<Vec<u8>>, Failure> {
-        let server = match (server, &self.settings.fallback_url) {
-            (Some(server), _) => Server {
-                url: &server.url,
-                token: server.token.as_deref(),
-            },
-            (None, Some(url)) => Server { url, token: None },
-            (None, None) => {
-                return Err(Failure::retryable(
-                    "the fallback provider is not configured any more",
-                ));
-            }
-        };
-        poll_request(external_id, server)
-            .map_err(|error| Failure::terminal(format!("the server's address: {error}")))
-    }
-
     /// The row to settle, when the poll brought the result.
     async fn take_poll_answer(
         &self,
         row: TaskRow,
+        worker: &Worker,
+        external_id: &str,
         answer: Result<Response<Vec<u8>>, NoAnswer>,
     ) -> Result<Option<TaskRow>, Error> {
         let attempt = attempt_of(&row)?;
@@ -153,6 +161,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 let failure = match no_answer {
                     NoAnswer::Unreachable(_) | NoAnswer::Lost(_) => {
                         self.suspect(&row, &no_answer).await?;
+                        self.called(worker, CallOutcome::Failed).await?;
                         Failure::retryable(format!("the provider did not answer: {no_answer}"))
                     }
                     NoAnswer::Forbidden(_) => Failure::terminal(no_answer.to_string()),
@@ -162,32 +171,19 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 return Ok(None);
             }
         };
-        let report = match parse_progress(
-            response.status(),
-            response.headers(),
-            response.body(),
-            wanted(&row)?,
-        ) {
-            Ok(report) => report,
-            Err(failure)
-                if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) =>
-            {
-                Report::Failed(failure)
-            }
+        let told = worker
+            .provider()
+            .read_poll(external_id, wanted(&row)?, &response);
+        let (report, usage) = match told {
+            Ok((report, took)) => (report, spent(&took)),
             // Neither an error page nor nonsense says anything of the task: ask again.
             Err(failure) => {
-                self.apply(
-                    row,
-                    Command::Miss {
-                        attempt,
-                        failure: failure_of(failure),
-                    },
-                )
-                .await?;
+                let failure = failure_of(failure);
+                self.apply(row, Command::Miss { attempt, failure }).await?;
                 return Ok(None);
             }
         };
-        match self.take_report(row, Some(attempt), report).await? {
+        match self.take_told(row, Some(attempt), report, usage).await? {
             Reported::Settle(row) => Ok(Some(*row)),
             Reported::Done { .. } | Reported::Repeated | Reported::Refused(_) => Ok(None),
         }

@@ -6,11 +6,14 @@
 //! the step that needs it; everything else may be lost at any time.
 
 mod acquire;
+mod answer;
 mod apply;
 mod effect;
 mod follow;
+mod order;
 mod report;
 mod row;
+mod server;
 mod settle;
 mod sniff;
 mod submit;
@@ -20,7 +23,7 @@ pub use apply::Applied;
 pub use follow::Tick;
 pub use report::Reported;
 pub use row::task_of;
-pub use world::{Body, NoAnswer, Settings, World};
+pub use world::{Body, Bounds, NoAnswer, Settings, World};
 
 use store::{Database, StoreError};
 

@@ -1,11 +1,13 @@
-//! What providers say of a task, by poll or callback: both end here, once (TK5).
+//! What providers say of a task, by poll, callback or answer: all end here, once (TK5).
 
 use dispatch::{Command, Failure, Rejection};
-use providers::Report;
-use store::Database;
+use providers::{Product, Report};
 use store::tasks::TaskRow;
+use store::{Database, StoreError};
 
-use crate::submit::{attempt_of, fail};
+use crate::answer::fail;
+use crate::apply::Extra;
+use crate::submit::attempt_of;
 use crate::{Applied, Error, Pipeline, World};
 
 /// What a report led to.
@@ -29,6 +31,17 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         attempt: Option<u32>,
         report: Report,
     ) -> Result<Reported, Error> {
+        self.take_told(row, attempt, report, None).await
+    }
+
+    /// The same, with what the provider says that it took.
+    pub(crate) async fn take_told(
+        &self,
+        row: TaskRow,
+        attempt: Option<u32>,
+        report: Report,
+        usage: Option<String>,
+    ) -> Result<Reported, Error> {
         let current = attempt_of(&row)?;
         let spoken_of = attempt.unwrap_or(current);
         let command = match report {
@@ -36,11 +49,13 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 attempt: spoken_of,
                 progress,
             },
-            Report::Finished(product) => {
-                let result = serde_json::to_string(&product)
-                    .map_err(|error| store::StoreError::Shape(format!("result: {error}")))?;
-                Command::Result { attempt, result }
+            Report::Finished(product) if is_inside(&product) => {
+                return self.take_inside(row, spoken_of, product, usage).await;
             }
+            Report::Finished(product) => Command::Result {
+                attempt,
+                result: text_of(&product)?,
+            },
             Report::Failed(failure) => fail(spoken_of, failure),
             Report::Cancelled => {
                 let failure = Failure::retryable("the provider cancelled the task");
@@ -53,7 +68,11 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         };
         let brings_result = matches!(command, Command::Result { .. });
         let fails = matches!(command, Command::Fail { .. });
-        Ok(match self.apply(row, command).await? {
+        let extra = Extra {
+            usage,
+            ..Extra::default()
+        };
+        Ok(match self.apply_with(row, command, extra).await? {
             Applied::Done { row, .. } if brings_result => Reported::Settle(Box::new(row)),
             Applied::Done { slot_freed, .. } => Reported::Done { slot_freed },
             Applied::Gone
@@ -65,4 +84,67 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             Applied::Rejected { rejection, .. } => Reported::Refused(rejection),
         })
     }
+
+    /// A result whose bytes are in the report itself: stored, shown and finished in one
+    /// transaction, since it is nowhere else.
+    async fn take_inside(
+        &self,
+        row: TaskRow,
+        attempt: u32,
+        product: Product,
+        usage: Option<String>,
+    ) -> Result<Reported, Error> {
+        let (asset_id, outcome) = match self.keep(&row, &product).await? {
+            Ok(media) => (Some(media.asset.id.clone()), Ok(media)),
+            Err(failure) => (None, Err(failure)),
+        };
+        let (command, media) = match outcome {
+            Ok(media) => {
+                let result = text_of(&Product {
+                    url: None,
+                    ..product
+                })?;
+                let complete = Command::Complete {
+                    attempt,
+                    result,
+                    asset_id,
+                };
+                (complete, Some(media))
+            }
+            Err(failure) => {
+                let fail = Command::Fail {
+                    attempt,
+                    failure,
+                    retry_after_ms: None,
+                };
+                (fail, None)
+            }
+        };
+        let temporary = media.as_ref().and_then(|media| media.temporary_name());
+        let extra = Extra {
+            media: media.as_ref(),
+            usage,
+        };
+        let applied = self.apply_with(row, command, extra).await?;
+        if let Some(temporary) = temporary
+            && !matches!(applied, Applied::Done { .. })
+        {
+            store::assets::delete_chunks(self.database, &temporary).await?;
+        }
+        Ok(match applied {
+            Applied::Done { slot_freed, .. } => Reported::Done { slot_freed },
+            Applied::Gone => Reported::Repeated,
+            Applied::Rejected { row, .. } if row.asset_id.is_some() => Reported::Repeated,
+            Applied::Rejected { rejection, .. } => Reported::Refused(rejection),
+        })
+    }
+}
+
+fn is_inside(product: &Product) -> bool {
+    let url = product.url.as_deref();
+    url.is_some_and(|url| url.starts_with("data:"))
+}
+
+fn text_of(product: &Product) -> Result<String, StoreError> {
+    serde_json::to_string(product).map_err(|error| StoreError::Shape(format!("result: {error}")))
 }

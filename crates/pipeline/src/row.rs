@@ -32,6 +32,7 @@ pub fn task_of(row: &TaskRow) -> Result<Task, StoreError> {
                 .next_action_at_ms
                 .ok_or_else(|| wrong("no next action"))?,
             misses: u32::try_from(row.misses).map_err(|_| wrong("misses"))?,
+            is_paid: row.is_paid,
             phase: phase_of(row)?,
         },
         StateName::Finished => State::Finished {
@@ -54,11 +55,13 @@ pub fn task_of(row: &TaskRow) -> Result<Task, StoreError> {
         },
     };
     let attempt = u32::try_from(row.attempt).map_err(|_| wrong("attempt"))?;
+    let failures = u32::try_from(row.failures).map_err(|_| wrong("failures"))?;
     Ok(Task {
         id: row.id.clone(),
         kind,
         version: row.version,
         attempt,
+        failures,
         state,
     })
 }
@@ -66,12 +69,10 @@ pub fn task_of(row: &TaskRow) -> Result<Task, StoreError> {
 fn phase_of(row: &TaskRow) -> Result<Phase, StoreError> {
     let wrong = |what: &str| StoreError::Shape(format!("task {}: {what}", row.id));
     match row.phase.as_deref() {
+        Some("submit") if row.sent_at_ms.is_none() => Ok(Phase::Reserve),
         Some("submit") => Ok(Phase::Submit),
         Some("running") => Ok(Phase::Running {
-            external_id: row
-                .external_id
-                .clone()
-                .ok_or_else(|| wrong("running without the provider's id"))?,
+            external_id: row.external_id.clone(),
             progress: row.progress,
         }),
         Some("settling") => Ok(Phase::Settling {
@@ -86,10 +87,13 @@ fn phase_of(row: &TaskRow) -> Result<Phase, StoreError> {
 }
 
 /// The row that a task makes of its former row. The version stays: the write presents it.
-pub(crate) fn row_of(before: &TaskRow, task: &Task) -> Result<TaskRow, StoreError> {
+pub(crate) fn row_of(before: &TaskRow, task: &Task, now_ms: i64) -> Result<TaskRow, StoreError> {
     let mut row = TaskRow {
         state: task.state.name().as_str().to_owned(),
         attempt: i64::from(task.attempt),
+        failures: i64::from(task.failures),
+        sent_at_ms: None,
+        is_paid: false,
         phase: None,
         server_id: task.state.server_id().map(str::to_owned),
         external_id: None,
@@ -123,20 +127,25 @@ pub(crate) fn row_of(before: &TaskRow, task: &Task) -> Result<TaskRow, StoreErro
             lease_expires_at_ms,
             next_action_at_ms,
             misses,
+            is_paid,
             phase,
             ..
         } => {
+            row.is_paid = *is_paid;
             row.lease_expires_at_ms = Some(*lease_expires_at_ms);
             row.next_action_at_ms = Some(*next_action_at_ms);
             row.misses = i64::from(*misses);
+            if *phase != Phase::Reserve {
+                row.sent_at_ms = before.sent_at_ms.or(Some(now_ms));
+            }
             match phase {
-                Phase::Submit => row.phase = Some("submit".into()),
+                Phase::Reserve | Phase::Submit => row.phase = Some("submit".into()),
                 Phase::Running {
                     external_id,
                     progress,
                 } => {
                     row.phase = Some("running".into());
-                    row.external_id = Some(external_id.clone());
+                    row.external_id.clone_from(external_id);
                     row.progress = *progress;
                 }
                 Phase::Settling {

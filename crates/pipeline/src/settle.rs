@@ -1,16 +1,17 @@
 //! A result becomes an asset, and the task ends (AS1, TK5).
 
 use dispatch::{Command, Failure, policy};
-use providers::{CallFailure, Product, Server, Wanted, result_url};
+use providers::{CallFailure, Product, Wanted};
 use sha2::{Digest, Sha256};
 use store::assets::{AssetRow, CHUNK_BYTES, MAX_BYTES, temporary_name};
 use store::tasks::TaskRow;
 use store::{Database, StoreError};
 
-use crate::apply::{Chunks, Media};
+use crate::answer::failure_of;
+use crate::apply::{Chunks, Extra, Media};
 use crate::follow::wanted;
 use crate::row::task_of;
-use crate::submit::{attempt_of, failure_of};
+use crate::submit::attempt_of;
 use crate::{Applied, Body, Error, NoAnswer, Pipeline, World, sniff};
 
 /// Media up to this size are held in memory and written in the transaction that shows them;
@@ -61,14 +62,12 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             Err(Unsettled::Error(_)) => return media.err().map_or(Ok(()), into_error),
         };
         let media = media.ok().flatten();
-        let stored = matches!(
-            &media,
-            Some(Media {
-                chunks: Chunks::Stored(_),
-                ..
-            })
-        );
-        let applied = self.apply_with(row, command, media.as_ref()).await?;
+        let stored = media.as_ref().and_then(Media::temporary_name).is_some();
+        let extra = Extra {
+            media: media.as_ref(),
+            ..Extra::default()
+        };
+        let applied = self.apply_with(row, command, extra).await?;
         if stored && !matches!(applied, Applied::Done { .. }) {
             store::assets::delete_chunks(self.database, &temporary).await?;
         }
@@ -76,8 +75,9 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     }
 
     async fn fetch(&self, row: &TaskRow, temporary: &str) -> Result<Media, Unsettled> {
-        let Some((server, token)) = self.provider_of(row).await? else {
-            return Err(Unsettled::Fail(Failure::retryable(
+        let Some(worker) = self.worker_of(row).await? else {
+            return Err(Unsettled::Fail(gone(
+                row,
                 "the server that has the result was removed",
             )));
         };
@@ -87,20 +87,14 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             .and_then(|result| serde_json::from_str(result).ok())
             .ok_or_else(|| StoreError::Shape(format!("result of task {}", row.id)))?;
         let url = product.url.unwrap_or_default();
-        let url =
-            result_url(&server, &url).map_err(|error| nonsense(format!("result.url: {error}")))?;
-        let server = Server {
-            url: &server,
-            token: token.as_deref(),
-        };
-        let request =
-            file_request(&url, server).map_err(|error| nonsense(format!("result.url: {error}")))?;
+        let request = worker
+            .provider()
+            .download(&url, &self.settings.allowed)
+            .map_err(|error| nonsense(format!("result.url: {error}")))?;
         let response = self.world.fetch(request).await.map_err(unfetched)?;
         let status = response.status();
         if matches!(status.as_u16(), 404 | 410) {
-            return Err(Unsettled::Fail(Failure::retryable(
-                "the provider lost the result",
-            )));
+            return Err(Unsettled::Fail(gone(row, "the provider lost the result")));
         }
         if status != http::StatusCode::OK {
             return Err(Unsettled::Miss(Failure::retryable(format!(
@@ -110,11 +104,36 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         self.store(row, response.into_body(), temporary).await
     }
 
+    /// Keeps a result whose bytes are in the report itself.
+    pub(crate) async fn keep(
+        &self,
+        row: &TaskRow,
+        product: &Product,
+    ) -> Result<Result<Media, Failure>, Error> {
+        let url = product.url.as_deref().unwrap_or_default();
+        let bytes = match providers::decoded(url) {
+            Some(Ok(bytes)) => bytes,
+            Some(Err(failure)) => return Ok(Err(failure_of(failure))),
+            None => {
+                return Ok(Err(failure_of(CallFailure::nonsense(
+                    "a result without bytes",
+                ))));
+            }
+        };
+        let temporary = temporary_name(&row.id, &self.world.unique());
+        match self.store(row, Held(Some(bytes)), &temporary).await {
+            Ok(media) => Ok(Ok(media)),
+            Err(Unsettled::Miss(failure) | Unsettled::Fail(failure)) => Ok(Err(failure)),
+            Err(Unsettled::Overtaken) => Ok(Err(Failure::retryable("the task has moved on"))),
+            Err(Unsettled::Error(error)) => Err(error),
+        }
+    }
+
     /// Reads the body to its end; the asset stays invisible until [`Self::settle`] shows it.
     async fn store(
         &self,
         row: &TaskRow,
-        mut body: W::Body,
+        mut body: impl Body,
         temporary: &str,
     ) -> Result<Media, Unsettled> {
         let mut hash = Sha256::new();
@@ -203,11 +222,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             true => Ok(()),
             // A heartbeat raises the version too; only a task that does not settle is lost.
             false => match store::tasks::find(self.database, &row.id).await? {
-                Some(now)
-                    if now.phase.as_deref() == Some("settling") && now.attempt == row.attempt =>
-                {
-                    Ok(())
-                }
+                Some(now) if now.phase == row.phase && now.attempt == row.attempt => Ok(()),
                 _ => Err(Unsettled::Overtaken),
             },
         }
@@ -231,12 +246,21 @@ fn checked_type(row: &TaskRow, bytes: &[u8]) -> Result<&'static str, Unsettled> 
     }
 }
 
-fn file_request(url: &str, server: Server) -> Result<http::Request<Vec<u8>>, http::Error> {
-    let mut request = http::Request::builder().uri(url);
-    if let Some(token) = server.token {
-        request = request.header(http::header::AUTHORIZATION, format!("Bearer {token}"));
+/// Bytes that are there already, as a body.
+struct Held(Option<Vec<u8>>);
+
+impl Body for Held {
+    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, NoAnswer> {
+        Ok(self.0.take())
     }
-    request.body(Vec::new())
+}
+
+/// The result was there. What is paid for is not made again by itself.
+fn gone(row: &TaskRow, message: &str) -> Failure {
+    match row.is_paid {
+        true => Failure::terminal(message),
+        false => Failure::retryable(message),
+    }
 }
 
 fn nonsense(what: impl std::fmt::Display) -> Unsettled {

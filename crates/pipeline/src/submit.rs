@@ -1,165 +1,206 @@
 //! Submissions: many at once, each answer written as it comes.
 
-use dispatch::{Command, Failure, Phase, Rejection, State};
+use dispatch::{Command, Failure, Phase, State, policy};
 use futures::stream::{FuturesUnordered, StreamExt};
 use http::{Request, Response};
-use providers::{CallFailure, Class, InputLink, Server, Submission, parse_submit, submit_request};
-use serde_json::Value;
+use providers::AfterLostAnswer;
 use store::Database;
 use store::tasks::TaskRow;
 
 use crate::acquire::Acquired;
+use crate::order::{Prepared, Worker};
 use crate::row::task_of;
-use crate::{Applied, Error, NoAnswer, Pipeline, World};
+use crate::{Applied, Bounds, Error, NoAnswer, Pipeline, World};
+
+/// What a request is to find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    Submit,
+    LookUp,
+}
+
+/// A request on its way, and whose it is.
+pub(crate) struct Asked {
+    pub row: TaskRow,
+    pub worker: Worker,
+    pub prepared: Prepared,
+    request: Request<Vec<u8>>,
+}
 
 impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// Submits acquired tasks. The intent (the attempt, which is the idempotency key) is in the
-    /// database already: whoever is killed here is followed by a tick with the same key.
+    /// database already: whoever is killed here is followed by a tick with the same key. What
+    /// takes as long as the work itself goes on beside.
     pub(crate) async fn submit(&self, tasks: Vec<Acquired>) -> Result<(), Error> {
         let mut calls = FuturesUnordered::new();
-        for Acquired { row, server } in tasks {
-            self.hint_progress(&row, server.as_ref().map(|server| server.name.as_str()));
-            match self
-                .submission(
-                    &row,
-                    server
-                        .as_ref()
-                        .map(|server| (server.url.as_str(), server.token.as_deref())),
-                )
-                .await?
-            {
-                Ok(request) => calls.push(async move { (row, self.world.call(request).await) }),
-                Err(failure) => {
-                    let attempt = attempt_of(&row)?;
-                    self.apply(
-                        row,
-                        Command::Fail {
-                            attempt,
-                            failure,
-                            retry_after_ms: None,
-                        },
-                    )
-                    .await?;
-                }
+        for Acquired { row, worker } in tasks {
+            self.hint_progress(&row, worker.name());
+            if worker.provider().interface.works_in_the_call() {
+                self.world.begin_soon(&row.id);
+            } else if let Some(asked) = self.ask(row, worker, Question::Submit).await? {
+                calls.push(self.call(asked, Bounds::QUICK));
             }
         }
-        while let Some((row, answer)) = calls.next().await {
-            self.take_submit_answer(row, answer).await?;
+        // The calls go on at the same time, what they lead to is written one after the other.
+        let mut settlements = Vec::new();
+        while let Some((asked, answer)) = calls.next().await {
+            settlements.extend(self.take_submit_answer(asked, answer).await?);
+        }
+        drop(calls);
+        for row in settlements {
+            self.settle(row).await?;
         }
         Ok(())
     }
 
-    async fn take_submit_answer(
+    /// Makes the call of a task whose slot is taken, however long it takes. Whoever writes first
+    /// that the call goes out makes it; of a task that has moved on nothing is asked.
+    pub async fn begin(&self, task_id: &str) -> Result<(), Error> {
+        let Some(row) = store::tasks::find(self.database, task_id).await? else {
+            return Ok(());
+        };
+        let task = task_of(&row)?;
+        let Some(worker) = self.worker_of(&row).await? else {
+            return self.without_server(row).await;
+        };
+        let may_send = match &task.state {
+            State::Processing {
+                phase: Phase::Reserve,
+                ..
+            } => true,
+            // Nobody heard the answer, and the same key starts nothing twice.
+            State::Processing {
+                phase: Phase::Submit,
+                ..
+            } => worker.provider().interface.after_lost_answer() == AfterLostAnswer::Repeat,
+            _ => false,
+        };
+        if !may_send {
+            return Ok(());
+        }
+        // Before the call goes out: reading inputs may fail, and then nothing was asked.
+        let Some(asked) = self.ask(row, worker, Question::Submit).await? else {
+            return Ok(());
+        };
+        let command = Command::Send {
+            attempt: task.attempt,
+            hold_ms: policy::WORK_HOLD_MS,
+        };
+        let version = asked.row.version;
+        let row = match self.apply(asked.row.clone(), command).await? {
+            // Somebody wrote in between, and may have sent it, too.
+            Applied::Done { row, .. } if row.version == version + 1 => row,
+            Applied::Done { .. } | Applied::Rejected { .. } | Applied::Gone => return Ok(()),
+        };
+        let bounds = Bounds {
+            bytes: asked.worker.provider().answer_bytes(),
+            ms: policy::WORK_CALL_MS,
+        };
+        let (asked, answer) = self.call(Asked { row, ..asked }, bounds).await;
+        if let Some(row) = self.take_submit_answer(asked, answer).await? {
+            self.settle(row).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a request of a task; `None` when there can be none, which is written then.
+    pub(crate) async fn ask(
         &self,
         row: TaskRow,
-        answer: Result<Response<Vec<u8>>, NoAnswer>,
-    ) -> Result<(), Error> {
-        let attempt = attempt_of(&row)?;
-        if let Err(no_answer @ (NoAnswer::Unreachable(_) | NoAnswer::Lost(_))) = &answer {
-            self.suspect(&row, no_answer).await?;
-        }
-        let command = match answer {
-            Ok(response) => {
-                match parse_submit(response.status(), response.headers(), response.body()) {
-                    Ok(external_id) => Command::Submitted {
-                        attempt,
-                        external_id,
-                    },
-                    Err(failure) => fail(attempt, failure),
-                }
-            }
-            Err(no_answer) => without_answer(attempt, no_answer),
+        worker: Worker,
+        question: Question,
+    ) -> Result<Option<Asked>, Error> {
+        let prepared = match self.prepare(&row, &worker).await? {
+            Ok(prepared) => prepared,
+            Err(failure) => return self.fail(row, failure).await.map(|()| None),
         };
-        let external_id = match &command {
-            Command::Submitted { external_id, .. } => Some(external_id.clone()),
-            _ => None,
-        };
-        let applied = self.apply(row, command).await?;
-        // Cancelled while the submission was on its way: tell the provider now.
-        if let (
-            Applied::Rejected {
+        let now_s = self.world.now_ms() / 1000;
+        let request = prepared.with(|order| match question {
+            Question::Submit => worker
+                .provider()
+                .submit(order, now_s)
+                .map_err(|unfit| Failure::terminal(unfit.to_string())),
+            Question::LookUp => worker
+                .provider()
+                .look_up(order, now_s)
+                .map_err(|unfit| Failure::unknown(unfit.to_string())),
+        });
+        match request {
+            Ok(request) => Ok(Some(Asked {
                 row,
-                rejection: Rejection::Ended(_),
-            },
-            Some(external_id),
-        ) = (applied, external_id)
-        {
-            self.cancel_at_provider(&row, &external_id).await?;
+                worker,
+                prepared,
+                request,
+            })),
+            Err(failure) => self.fail(row, failure).await.map(|()| None),
         }
-        Ok(())
     }
 
-    /// The request of a task's current attempt, or why there can be none.
-    async fn submission(
+    pub(crate) async fn call(
         &self,
-        row: &TaskRow,
-        server: Option<(&str, Option<&str>)>,
-    ) -> Result<Result<Request<Vec<u8>>, Failure>, Error> {
-        let fallback = self.settings.fallback_url.as_deref().map(|url| (url, None));
-        let Some((url, token)) = server.or(fallback) else {
-            return Ok(Err(Failure::retryable(
-                "the fallback provider is not configured any more",
-            )));
-        };
-        let mut inputs = Vec::new();
-        for input in row.inputs()? {
-            let link = match (input.asset, input.url) {
-                (Some(id), _) => {
-                    let Some(asset) =
-                        store::assets::find(self.database, &row.project_id, &id).await?
-                    else {
-                        return Ok(Err(Failure::terminal(format!(
-                            "the input {id} is not an asset of this project"
-                        ))));
-                    };
-                    let url = self.world.asset_link(&row.project_id, &id);
-                    InputLink {
-                        role: input.role,
-                        url,
-                        media_type: Some(asset.media_type),
-                    }
-                }
-                (None, Some(url)) => InputLink {
-                    role: input.role,
-                    url,
-                    media_type: input.media_type,
-                },
-                (None, None) => {
-                    return Ok(Err(Failure::terminal("an input has neither asset nor url")));
-                }
-            };
-            inputs.push(link);
-        }
-        let attempt = attempt_of(row)?;
-        let params: Value =
-            serde_json::from_str(&row.params).unwrap_or_else(|_| Value::Object(Default::default()));
-        // The attempt makes a late callback of an earlier attempt recognisable.
-        let callback_url = format!(
-            "{}/api/task/{}?attempt={attempt}",
-            self.settings.worker_public_url, row.id
-        );
-        let submission = Submission {
-            task_id: &row.id,
-            attempt,
-            kind: &row.kind,
-            prompt: &row.prompt,
-            params: &params,
-            inputs: &inputs,
-            callback_url: &callback_url,
-            trace_id: row.trace_id.as_deref(),
-        };
-        Ok(submit_request(&submission, Server { url, token })
-            .map_err(|error| Failure::terminal(format!("the server's address: {error}"))))
+        mut asked: Asked,
+        bounds: Bounds,
+    ) -> (Asked, Result<Response<Vec<u8>>, NoAnswer>) {
+        let request = std::mem::take(&mut asked.request);
+        let answer = self.world.call(request, bounds).await;
+        (asked, answer)
     }
 
-    /// A server that did not answer is checked now instead of later, and until it answers again
-    /// other servers are preferred to it.
-    pub(crate) async fn suspect(&self, row: &TaskRow, error: &NoAnswer) -> Result<(), Error> {
-        if let Some(server_id) = &row.server_id {
-            let now_ms = self.world.now_ms();
-            store::servers::suspect(self.database, server_id, &error.to_string(), now_ms).await?;
-        }
-        Ok(())
+    /// What a look-up brought: a submission whose answer nobody heard is made again only if the
+    /// provider never heard of it. Then it is what to submit.
+    pub(crate) async fn take_look_up(
+        &self,
+        asked: Asked,
+        answer: Result<Response<Vec<u8>>, NoAnswer>,
+    ) -> Result<Option<(TaskRow, Worker)>, Error> {
+        let Asked {
+            row,
+            worker,
+            prepared,
+            ..
+        } = asked;
+        let attempt = attempt_of(&row)?;
+        let found = match &answer {
+            Ok(response) => prepared
+                .with(|order| worker.provider().read_look_up(order, response))
+                .map_err(|failure| failure.message),
+            Err(no_answer) => Err(no_answer.to_string()),
+        };
+        let command = match found {
+            Ok(Some(external_id)) => Command::Submitted {
+                attempt,
+                external_id: Some(external_id),
+            },
+            Ok(None) => return Ok(Some((row, worker))),
+            Err(message) => Command::Doubt {
+                attempt,
+                failure: Failure::unknown(format!(
+                    "whether the provider began is not known, and it cannot be looked up: {message}"
+                )),
+            },
+        };
+        self.apply(row, command).await.map(|_| None)
+    }
+
+    /// The attempt ends with a failure.
+    pub(crate) async fn fail(&self, row: TaskRow, failure: Failure) -> Result<(), Error> {
+        let attempt = attempt_of(&row)?;
+        let command = Command::Fail {
+            attempt,
+            failure,
+            retry_after_ms: None,
+        };
+        self.apply(row, command).await.map(drop)
+    }
+
+    /// The server of a task is not registered any more.
+    pub(crate) async fn without_server(&self, row: TaskRow) -> Result<(), Error> {
+        let message = "the server that worked on it was removed";
+        let failure = match row.is_paid && row.sent_at_ms.is_some() {
+            true => Failure::unknown(message),
+            false => Failure::retryable(message),
+        };
+        self.fail(row, failure).await
     }
 
     /// Best effort: the provider's work is of no use any more.
@@ -168,33 +209,14 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         row: &TaskRow,
         external_id: &str,
     ) -> Result<(), Error> {
-        let Some((url, token)) = self.provider_of(row).await? else {
-            return Ok(());
-        };
-        let server = Server {
-            url: &url,
-            token: token.as_deref(),
-        };
-        if let Ok(request) = providers::cancel_request(external_id, server)
-            && let Err(error) = self.world.call(request).await
+        let worker = self.worker_of(row).await?;
+        let request = worker.and_then(|worker| worker.provider().cancel(external_id));
+        if let Some(request) = request
+            && let Err(error) = self.world.call(request, Bounds::QUICK).await
         {
             self.world.report("cancel at the provider", &error);
         }
         Ok(())
-    }
-
-    /// Address and token of whoever works on a task; `None` when it is not registered any more.
-    pub(crate) async fn provider_of(
-        &self,
-        row: &TaskRow,
-    ) -> Result<Option<(String, Option<String>)>, Error> {
-        match &row.server_id {
-            Some(id) => {
-                let server = store::servers::find(self.database, id).await?;
-                Ok(server.map(|server| (server.url, server.token)))
-            }
-            None => Ok(self.settings.fallback_url.clone().map(|url| (url, None))),
-        }
     }
 
     /// Cancels a task, frees its slot, tells the node and the provider (TK4).
@@ -203,7 +225,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             State::Processing {
                 phase: Phase::Running { external_id, .. },
                 ..
-            } => Some(external_id),
+            } => external_id,
             State::Processing { .. }
             | State::Waiting { .. }
             | State::Finished { .. }
@@ -220,50 +242,4 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
 
 pub(crate) fn attempt_of(row: &TaskRow) -> Result<u32, Error> {
     Ok(task_of(row)?.attempt)
-}
-
-/// What a provider's own failure does to the attempt.
-pub(crate) fn fail(attempt: u32, failure: CallFailure) -> Command {
-    let retry_after_ms = failure.retry_after_ms;
-    Command::Fail {
-        attempt,
-        failure: failure_of(failure),
-        retry_after_ms,
-    }
-}
-
-pub(crate) fn failure_of(failure: CallFailure) -> Failure {
-    let class = match failure.class {
-        Class::Retryable | Class::RateLimited | Class::Busy => dispatch::ErrorClass::Retryable,
-        Class::Terminal => dispatch::ErrorClass::Terminal,
-        Class::Moderation => dispatch::ErrorClass::Moderation,
-        Class::OutOfCredit => dispatch::ErrorClass::OutOfCredit,
-    };
-    Failure {
-        class,
-        message: failure.message,
-    }
-}
-
-/// A submission that nobody received may be made elsewhere; one that may have been received is
-/// repeated with its own key first (TK7).
-fn without_answer(attempt: u32, no_answer: NoAnswer) -> Command {
-    let message = format!("the provider did not answer: {no_answer}");
-    match no_answer {
-        NoAnswer::Unreachable(_) => Command::Fail {
-            attempt,
-            failure: Failure::retryable(message),
-            retry_after_ms: None,
-        },
-        NoAnswer::Lost(_) => Command::Miss {
-            attempt,
-            failure: Failure::retryable(message),
-        },
-        NoAnswer::Forbidden(_) => Command::Fail {
-            attempt,
-            failure: Failure::terminal(message),
-            retry_after_ms: None,
-        },
-        NoAnswer::TooLong(_) => fail(attempt, CallFailure::nonsense(no_answer)),
-    }
 }

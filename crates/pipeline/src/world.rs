@@ -1,6 +1,7 @@
 //! Everything outside the database.
 
 use http::{Request, Response};
+use providers::Allowed;
 
 /// Clock, chance, calls. A component implements it over its host, a simulation over a seed.
 pub trait World {
@@ -12,11 +13,22 @@ pub trait World {
     fn unique(&self) -> String;
     /// An absolute link to an asset that works without a token, for longer than an attempt may take.
     fn asset_link(&self, project_id: &str, asset_id: &str) -> String;
-    /// Calls a provider and reads its answer, at most [`providers::ANSWER_BYTES`] within 10 s.
+    /// Where a provider that signs its webhooks reports on an attempt: nobody can guess it.
+    fn webhook_url(&self, provider: &str, task_id: &str, attempt: u32) -> String;
+    /// Calls a provider and reads its answer.
     fn call(
         &self,
         request: Request<Vec<u8>>,
+        bounds: Bounds,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, NoAnswer>>;
+    /// The bytes of an asset, for providers that take their inputs inside of the request.
+    fn asset(
+        &self,
+        project_id: &str,
+        asset_id: &str,
+    ) -> impl Future<Output = Result<Vec<u8>, NoAnswer>>;
+    /// Lets [`crate::Pipeline::begin`] follow for a task, beside what goes on; it may be lost.
+    fn begin_soon(&self, task_id: &str);
     /// Calls a provider and hands on the answer's body as it comes.
     fn fetch(
         &self,
@@ -28,6 +40,21 @@ pub trait World {
     fn hint(&self, body: String);
     /// Says what went wrong to whoever operates the platform.
     fn report(&self, what: &str, cause: &dyn std::fmt::Display);
+}
+
+/// How much of an answer is read, and how long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub bytes: usize,
+    pub ms: i64,
+}
+
+impl Bounds {
+    /// Of questions that are answered without work.
+    pub const QUICK: Self = Self {
+        bytes: providers::ANSWER_BYTES,
+        ms: dispatch::policy::CALL_MS,
+    };
 }
 
 /// A body in pieces.
@@ -61,4 +88,6 @@ pub struct Settings {
     /// A provider for kinds that no registered server serves.
     pub fallback_url: Option<String>,
     pub no_server_timeout_ms: i64,
+    /// Where results may be fetched that providers keep on hosts of their own choice (RG5).
+    pub allowed: Allowed,
 }

@@ -1,8 +1,9 @@
 //! What a provider says beside how a task stands.
 
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Product, Report};
+use crate::{Product, Report, Spent};
 
 /// How a task stands, and what else its provider told in the same answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +15,19 @@ pub struct Told {
     pub costs: Vec<Cost>,
 }
 
+impl Told {
+    pub(crate) fn into_report_and_spent(self) -> (Report, Spent) {
+        let spent = Spent {
+            costs: self.costs,
+            tokens: None,
+        };
+        (self.report, spent)
+    }
+}
+
 /// What a task took from an account, in millionths: sums of money are not rounded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "in", rename_all = "snake_case")]
 pub enum Cost {
     /// Units of a package that was bought before.
     Units { micros: i64 },

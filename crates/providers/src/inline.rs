@@ -136,6 +136,18 @@ pub(crate) fn data_url(text: &str) -> Result<(String, String), CallFailure> {
     Ok((format!("data:{media_type};base64,{data}"), media_type))
 }
 
+/// The bytes of a `data:` address of a result; None for any other address.
+///
+/// # Errors
+/// It is none that results may have.
+pub fn decoded(url: &str) -> Option<Result<Vec<u8>, CallFailure>> {
+    let (_, base64) = url.strip_prefix("data:")?.split_once(',').unzip();
+    Some(match base64 {
+        Some(base64) => decode(base64),
+        None => Err(CallFailure::nonsense("a data: address without data")),
+    })
+}
+
 fn decode(base64: &str) -> Result<Vec<u8>, CallFailure> {
     match LENIENT.decode(base64) {
         Ok(bytes) if bytes.is_empty() => Err(CallFailure::nonsense("media of no bytes")),

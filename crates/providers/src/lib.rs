@@ -15,6 +15,7 @@ mod inline;
 pub mod kling;
 pub mod openai;
 pub mod predict;
+mod provider;
 mod reach;
 mod report;
 mod request;
@@ -27,7 +28,8 @@ pub use call::Usage;
 pub use cost::{Cost, Told};
 pub use failure::{CallFailure, Class};
 pub use guard::Allowed;
-pub use inline::{INLINE_ANSWER_BYTES, INLINE_BYTES, Inline};
+pub use inline::{INLINE_ANSWER_BYTES, INLINE_BYTES, Inline, decoded};
+pub use provider::{AfterLostAnswer, Interface, Order, Provider, Spent, Submitted};
 pub use reach::{Reach, reach};
 pub use report::{Product, Report, Wanted, parse_report};
 pub use request::{

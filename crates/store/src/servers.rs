@@ -1,6 +1,8 @@
 //! Rows of `servers`: who registered, how they are, and which slots are taken. Accounts at
 //! providers are servers, too: what is asked of them differs, how they are shared does not.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Database, DueAt, Row, StoreError, Value, read_one, sql};
@@ -333,6 +335,54 @@ pub async fn suspect(
         .query(sql!("servers/suspect"), &parameters)
         .await
         .map(drop)
+}
+
+/// What calls have said of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub errors: i64,
+    pub ejections: i64,
+    pub cooldown_until_ms: i64,
+    /// Of a new cooldown.
+    pub cooldown_reason: Option<String>,
+}
+
+/// Writes what a call said of `known`, unless another call has said something meanwhile.
+pub async fn record_call(
+    database: &impl Database,
+    known: &ServerRow,
+    standing: &Standing,
+) -> Result<(), StoreError> {
+    let parameters: [Value; 8] = [
+        known.id.as_str().into(),
+        known.errors.into(),
+        known.ejections.into(),
+        known.cooldown_until_ms.into(),
+        standing.errors.into(),
+        standing.ejections.into(),
+        standing.cooldown_until_ms.into(),
+        standing.cooldown_reason.clone().into(),
+    ];
+    database
+        .query(sql!("servers/record_call"), &parameters)
+        .await
+        .map(drop)
+}
+
+/// How many slots tasks hold at a server, by server and model.
+pub async fn models_in_use(
+    database: &impl Database,
+) -> Result<HashMap<(String, String), i64>, StoreError> {
+    let rows = database.query(sql!("servers/models_in_use"), &[]).await?;
+    rows.into_rows()
+        .map(|row| {
+            let key = (
+                row.text("server_id")?.to_owned(),
+                row.text("model")?.to_owned(),
+            );
+            Ok((key, row.integer("used")?))
+        })
+        .collect()
 }
 
 /// False when there was none. Its tasks find out at their next poll and are retried elsewhere.

@@ -78,6 +78,8 @@ pub struct TaskRow {
     /// What is asked for at the server, and how many of its slots that takes.
     pub model: Option<String>,
     pub weight: i64,
+    /// The current attempt costs money where it is made.
+    pub is_paid: bool,
     /// What the provider says that it took, as JSON.
     pub usage: Option<String>,
 }
@@ -122,6 +124,7 @@ impl TaskRow {
             sent_at_ms: row.optional_integer("sent_at_ms")?,
             model: optional("model")?,
             weight: row.integer("weight")?,
+            is_paid: row.integer("paid")? != 0,
             usage: optional("usage")?,
         })
     }
@@ -211,7 +214,7 @@ pub async fn list(
 /// Writes everything that a transition may change, if the row still has `task.version`.
 /// The version rises by one; false means that another write came first.
 pub async fn replace(database: &impl Database, task: &TaskRow) -> Result<bool, StoreError> {
-    let parameters: [Value; 22] = [
+    let parameters: [Value; 23] = [
         task.id.as_str().into(),
         task.version.into(),
         task.state.as_str().into(),
@@ -234,6 +237,7 @@ pub async fn replace(database: &impl Database, task: &TaskRow) -> Result<bool, S
         task.model.clone().into(),
         task.weight.into(),
         task.usage.clone().into(),
+        i64::from(task.is_paid).into(),
     ];
     Ok(!database
         .query(sql!("tasks/replace"), &parameters)

@@ -85,6 +85,7 @@ impl<'a> Platform<'a> {
             worker_public_url: "http://127.0.0.1:8788".into(),
             fallback_url: None,
             no_server_timeout_ms: 60_000,
+            allowed: providers::Allowed::parse("http://127.0.0.1:*"),
         };
         Self {
             sim,

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use http::{Request, Response};
-use pipeline::{Body, NoAnswer, World};
+use pipeline::{Body, Bounds, NoAnswer, World};
 use store::native::Native;
 use store::{Database, Rows, StoreError, Value};
 
@@ -54,6 +54,8 @@ pub struct Sim {
     pub provider: RefCell<Provider>,
     /// Bodies of the effects that the room took.
     pub pokes: RefCell<Vec<serde_json::Value>>,
+    /// Tasks whose call is to be made beside; a crash loses them.
+    pub begun: RefCell<Vec<String>>,
     /// Steps until the platform is killed.
     fuse: Cell<Option<u64>>,
     pub crashed: Cell<bool>,
@@ -72,6 +74,7 @@ impl Sim {
             passed_ms: Cell::new(0),
             provider: RefCell::default(),
             pokes: RefCell::default(),
+            begun: RefCell::default(),
             fuse: Cell::new(None),
             crashed: Cell::new(false),
             healed: Cell::new(false),
@@ -118,6 +121,7 @@ impl Sim {
         }
         self.crashed.set(false);
         self.fuse.set(None);
+        self.begun.borrow_mut().clear();
         self.crashes.set(self.crashes.get() + 1);
     }
     /// One step of the platform, which may be its last.
@@ -222,7 +226,20 @@ impl World for Sim {
     fn asset_link(&self, project_id: &str, asset_id: &str) -> String {
         format!("http://127.0.0.1:8788/assets/{asset_id}?project={project_id}")
     }
-    async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NoAnswer> {
+    fn webhook_url(&self, provider: &str, task_id: &str, attempt: u32) -> String {
+        format!("http://127.0.0.1:8788/webhooks/{provider}/{task_id}.{attempt}")
+    }
+    async fn asset(&self, _project_id: &str, _asset_id: &str) -> Result<Vec<u8>, NoAnswer> {
+        Err(NoAnswer::Unreachable("no asset is asked for here".into()))
+    }
+    fn begin_soon(&self, task_id: &str) {
+        self.begun.borrow_mut().push(task_id.to_owned());
+    }
+    async fn call(
+        &self,
+        request: Request<Vec<u8>>,
+        _bounds: Bounds,
+    ) -> Result<Response<Vec<u8>>, NoAnswer> {
         self.step().await;
         if self.fault(8) {
             return Err(NoAnswer::Unreachable("refused".into()));

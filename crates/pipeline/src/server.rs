@@ -1,0 +1,74 @@
+//! What calls say of the servers that they were made to (RG4, TK10).
+
+use dispatch::ErrorClass;
+use fleet::{CallOutcome, Standing, after_call};
+use providers::{CallFailure, Class};
+use store::Database;
+use store::servers::ServerRow;
+use store::tasks::TaskRow;
+
+use crate::order::Worker;
+use crate::{Error, NoAnswer, Pipeline, World};
+
+impl<D: Database, W: World> Pipeline<'_, D, W> {
+    /// A server that did not answer is checked now instead of later, and until it answers again
+    /// other servers are preferred to it.
+    pub(crate) async fn suspect(&self, row: &TaskRow, error: &NoAnswer) -> Result<(), Error> {
+        if let Some(server_id) = &row.server_id {
+            let now_ms = self.world.now_ms();
+            store::servers::suspect(self.database, server_id, &error.to_string(), now_ms).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what a call says of its server, when it says something new.
+    pub(crate) async fn called(&self, worker: &Worker, outcome: CallOutcome) -> Result<(), Error> {
+        let Some(server) = &worker.server else {
+            return Ok(());
+        };
+        let before = standing(server);
+        let after = after_call(before, outcome, self.world.now_ms(), self.world.jitter());
+        if after == before {
+            return Ok(());
+        }
+        let has_moved = after.cooldown_until_ms != before.cooldown_until_ms;
+        let reason = outcome.cooldown().filter(|_| has_moved);
+        let standing = store::servers::Standing {
+            errors: after.errors,
+            ejections: after.ejections,
+            cooldown_until_ms: after.cooldown_until_ms,
+            cooldown_reason: reason.map(|reason| reason.as_str().to_owned()),
+        };
+        Ok(store::servers::record_call(self.database, server, &standing).await?)
+    }
+}
+
+fn standing(server: &ServerRow) -> Standing {
+    Standing {
+        errors: server.errors,
+        ejections: server.ejections,
+        cooldown_until_ms: server.cooldown_until_ms,
+    }
+}
+
+/// What an answer with a failure says of whoever gave it. Moderation and refusals of the job are
+/// about the job alone.
+pub(crate) fn outcome_of(failure: &CallFailure) -> CallOutcome {
+    match failure.class {
+        Class::OutOfCredit => CallOutcome::OutOfCredit,
+        Class::RateLimited | Class::Busy => CallOutcome::TooFast {
+            retry_after_ms: failure.retry_after_ms,
+        },
+        Class::Retryable => CallOutcome::Failed,
+        Class::Terminal | Class::Moderation => CallOutcome::Answered,
+    }
+}
+
+pub(crate) fn class_of(class: Class) -> ErrorClass {
+    match class {
+        Class::Retryable | Class::RateLimited | Class::Busy => ErrorClass::Retryable,
+        Class::Terminal => ErrorClass::Terminal,
+        Class::Moderation => ErrorClass::Moderation,
+        Class::OutOfCredit => ErrorClass::OutOfCredit,
+    }
+}

@@ -1,0 +1,416 @@
+//! One provider behind one face: whichever interface a server of the registry speaks, whoever
+//! works through a task asks the same questions (TK8).
+
+use http::{HeaderMap, Request, Response, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::account::{Account, Begun, Job, Key, Unfit};
+use crate::failure::{CallFailure, Class};
+use crate::inline::Inline;
+use crate::report::{Report, Wanted};
+use crate::request::{InputLink, Server, Submission};
+use crate::{
+    ANSWER_BYTES, Allowed, Cost, INLINE_ANSWER_BYTES, Usage, address, answer, call, gemini, kling,
+    openai, predict, request,
+};
+
+/// What a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// The uniform interface (TK3).
+    Tasks,
+    /// One route that answers with the result, or later by the callback.
+    Predict,
+    Kling,
+    Gemini,
+    OpenAi,
+}
+
+impl Interface {
+    pub const ALL: [Self; 5] = [
+        Self::Tasks,
+        Self::Predict,
+        Self::Kling,
+        Self::Gemini,
+        Self::OpenAi,
+    ];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tasks => "tasks",
+            Self::Predict => "predict",
+            Self::Kling => "kling",
+            Self::Gemini => "gemini",
+            Self::OpenAi => "openai",
+        }
+    }
+
+    /// An account at somebody else's service, which costs money.
+    pub fn is_account(self) -> bool {
+        match self {
+            Self::Tasks | Self::Predict => false,
+            Self::Kling | Self::Gemini | Self::OpenAi => true,
+        }
+    }
+
+    /// The answer to a submission may be the result itself, and then takes as long as the work.
+    pub fn works_in_the_call(self) -> bool {
+        match self {
+            Self::Tasks | Self::Kling => false,
+            Self::Predict | Self::Gemini | Self::OpenAi => true,
+        }
+    }
+
+    /// What may be done when nobody knows whether a submission was received.
+    pub fn after_lost_answer(self) -> AfterLostAnswer {
+        match self {
+            Self::Tasks | Self::Predict => AfterLostAnswer::Repeat,
+            Self::Kling => AfterLostAnswer::LookUp,
+            Self::Gemini | Self::OpenAi => AfterLostAnswer::Nothing,
+        }
+    }
+
+    /// Inputs go inside of the request.
+    pub fn wants_inline(self) -> bool {
+        matches!(self, Self::Gemini | Self::OpenAi)
+    }
+}
+
+/// How to go on without the answer to a submission (TK7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterLostAnswer {
+    /// The same key starts nothing twice.
+    Repeat,
+    /// It is found by our own id.
+    LookUp,
+    /// Nothing tells whether it was received, nor paid for.
+    Nothing,
+}
+
+/// A provider, as its row in the registry has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Provider<'a> {
+    pub interface: Interface,
+    pub url: &'a str,
+    pub token: Option<&'a str>,
+    /// The second half of a pair of keys.
+    pub secret: Option<&'a str>,
+    /// What is asked for, where there is a choice.
+    pub model: Option<&'a str>,
+}
+
+/// What is asked of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    pub task_id: &'a str,
+    pub attempt: u32,
+    pub kind: &'a str,
+    pub wanted: Wanted,
+    pub prompt: &'a str,
+    pub params: &'a Value,
+    pub inputs: &'a [InputLink],
+    /// The bytes of the inputs, where [`Interface::wants_inline`].
+    pub inline: &'a [Inline<'a>],
+    pub callback_url: &'a str,
+    pub trace_id: Option<&'a str>,
+}
+
+/// What an answer cost, as the provider counts it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Spent {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<Cost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Usage>,
+}
+
+impl Spent {
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// An answer to a submission.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submitted {
+    pub outcome: Result<Begun, CallFailure>,
+    pub spent: Spent,
+    /// It failed, and may have begun all the same: to be looked up.
+    pub is_doubtful: bool,
+}
+
+impl Provider<'_> {
+    /// The largest answer that is read to a submission or a poll.
+    pub fn answer_bytes(&self) -> usize {
+        match self.interface.works_in_the_call() {
+            true => INLINE_ANSWER_BYTES,
+            false => ANSWER_BYTES,
+        }
+    }
+
+    /// How many of an account's slots an order takes, as the provider counts.
+    pub fn weight(&self, kind: &str, params: &Value) -> i64 {
+        match (self.interface, kind) {
+            (Interface::Kling, "image_gen") => params["n"].as_i64().unwrap_or(1).clamp(1, 9),
+            _ => 1,
+        }
+    }
+
+    /// # Errors
+    /// Why this provider cannot do it; nothing is to be sent then.
+    pub fn submit(&self, order: &Order, now_s: i64) -> Result<Request<Vec<u8>>, Unfit> {
+        let key = order.key();
+        let (job, account) = (order.job(&key), self.account()?);
+        match self.interface {
+            Interface::Tasks => Ok(request::submit_request(&order.submission(), self.server())?),
+            Interface::Predict => Ok(predict::submit(&order.submission(), self.server())?),
+            Interface::Kling => kling::submit(&job, &account, now_s),
+            Interface::Gemini => gemini::submit(&job, order.inline, &account),
+            Interface::OpenAi => openai::submit(&job, order.inline, &account),
+        }
+    }
+
+    /// Reads the answer to [`Self::submit`].
+    pub fn read_submit(&self, order: &Order, response: &Response<Vec<u8>>) -> Submitted {
+        let (status, headers) = (response.status(), response.headers());
+        let body = response.body().as_slice();
+        let mut spent = Spent::default();
+        let mut is_doubtful = false;
+        let outcome = match self.interface {
+            Interface::Tasks => {
+                let id = answer::parse_submit(status, headers, body);
+                id.map(|external_id| Begun::Accepted { external_id })
+            }
+            Interface::Predict => predict::parse_submit(
+                status,
+                headers,
+                body,
+                order.wanted,
+                order.task_id,
+                self.server(),
+            ),
+            Interface::Kling => {
+                let begun = self.kling_begun(order, status, headers, body);
+                is_doubtful = begun.is_err() && kling::may_have_begun(status, body);
+                begun
+            }
+            Interface::Gemini => {
+                spent.tokens = gemini::usage(body);
+                gemini::parse_submit(status, headers, body, order.wanted)
+            }
+            Interface::OpenAi => {
+                spent.tokens = openai::usage(body);
+                openai::parse_submit(status, headers, body, order.wanted)
+            }
+        };
+        Submitted {
+            outcome,
+            spent,
+            is_doubtful,
+        }
+    }
+
+    fn kling_begun(
+        &self,
+        order: &Order,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Begun, CallFailure> {
+        let endpoint = self.kling_endpoint(order).map_err(unreadable)?;
+        kling::parse_submit(endpoint, status, headers, body)
+    }
+
+    fn kling_endpoint(&self, order: &Order) -> Result<kling::Endpoint, Unfit> {
+        let key = order.key();
+        kling::Endpoint::of(&order.job(&key), &self.account()?)
+    }
+
+    /// Asks for an order by our own id; see [`AfterLostAnswer::LookUp`].
+    ///
+    /// # Errors
+    /// This provider cannot be asked so.
+    pub fn look_up(&self, order: &Order, now_s: i64) -> Result<Request<Vec<u8>>, Unfit> {
+        match self.interface {
+            Interface::Kling => {
+                let endpoint = self.kling_endpoint(order)?;
+                kling::lookup(endpoint, &order.key(), &self.account()?, now_s)
+            }
+            Interface::Tasks | Interface::Predict | Interface::Gemini | Interface::OpenAi => {
+                Err(Unfit::Job("the provider cannot look a task up".into()))
+            }
+        }
+    }
+
+    /// The id to keep, or None if the provider never heard of the order.
+    ///
+    /// # Errors
+    /// Any answer that leaves doubt.
+    pub fn read_look_up(
+        &self,
+        order: &Order,
+        response: &Response<Vec<u8>>,
+    ) -> Result<Option<String>, CallFailure> {
+        let endpoint = self.kling_endpoint(order).map_err(unreadable)?;
+        let found = kling::parse_lookup(
+            endpoint,
+            &order.key(),
+            response.status(),
+            response.headers(),
+            response.body(),
+        )?;
+        Ok(found.map(|(external_id, _)| external_id))
+    }
+
+    /// Asks how a task stands.
+    ///
+    /// # Errors
+    /// The id is none of this provider's.
+    pub fn poll(&self, external_id: &str, now_s: i64) -> Result<Request<Vec<u8>>, Unfit> {
+        match self.interface {
+            Interface::Tasks | Interface::Predict => {
+                Ok(request::poll_request(external_id, self.server())?)
+            }
+            Interface::Kling => kling::poll(external_id, &self.account()?, now_s),
+            Interface::Gemini => gemini::poll(external_id, &self.account()?),
+            Interface::OpenAi => Err(Unfit::Job("the provider's tasks have no ids".into())),
+        }
+    }
+
+    /// Reads the answer to [`Self::poll`].
+    ///
+    /// # Errors
+    /// What was wrong with the answer, which says nothing of the task.
+    pub fn read_poll(
+        &self,
+        external_id: &str,
+        wanted: Wanted,
+        response: &Response<Vec<u8>>,
+    ) -> Result<(Report, Spent), CallFailure> {
+        let (status, headers) = (response.status(), response.headers());
+        let body = response.body().as_slice();
+        let plain = |report| (report, Spent::default());
+        match self.interface {
+            Interface::Tasks | Interface::Predict => {
+                let report = answer::parse_progress(status, headers, body, wanted);
+                match (report, status) {
+                    (Err(lost), StatusCode::NOT_FOUND | StatusCode::GONE) => {
+                        Ok(plain(Report::Failed(lost)))
+                    }
+                    (report, _) => report.map(plain),
+                }
+            }
+            Interface::Kling => kling::parse_poll(external_id, status, headers, body)
+                .map(|told| told.into_report_and_spent()),
+            Interface::Gemini => {
+                let account = self.account().map_err(unreadable)?;
+                gemini::parse_poll(status, headers, body, &account).map(plain)
+            }
+            Interface::OpenAi => Err(CallFailure::nonsense("an answer to a poll")),
+        }
+    }
+
+    /// Asks to give a task up, where that can be asked.
+    pub fn cancel(&self, external_id: &str) -> Option<Request<Vec<u8>>> {
+        match self.interface {
+            Interface::Tasks | Interface::Predict => {
+                request::cancel_request(external_id, self.server()).ok()
+            }
+            Interface::Kling | Interface::Gemini | Interface::OpenAi => None,
+        }
+    }
+
+    /// Fetches a result. Keys go to the provider's own host alone, and calls only where the
+    /// deployment allows them (RG5).
+    ///
+    /// # Errors
+    /// The address leads where nothing may be fetched from.
+    pub fn download(&self, url: &str, allowed: &Allowed) -> Result<Request<Vec<u8>>, Unfit> {
+        match self.interface {
+            Interface::Tasks | Interface::Predict => {
+                let url = address::result_url(self.url, url)?;
+                let server = self.server();
+                let mut request = Request::builder().uri(url);
+                if let Some(token) = server.token {
+                    let value = format!("Bearer {token}");
+                    request = request.header(http::header::AUTHORIZATION, value);
+                }
+                request
+                    .body(Vec::new())
+                    .map_err(|error| Unfit::Job(error.to_string()))
+            }
+            Interface::Gemini => gemini::download(url, &self.account()?),
+            Interface::Kling | Interface::OpenAi => {
+                let url = address::parse(url)?;
+                allowed.check(&url)?;
+                Request::builder()
+                    .uri(url.as_str())
+                    .body(Vec::new())
+                    .map_err(|error| Unfit::Job(error.to_string()))
+            }
+        }
+    }
+
+    fn server(&self) -> Server<'_> {
+        Server {
+            url: self.url,
+            token: self.token,
+        }
+    }
+
+    fn account(&self) -> Result<Account<'_>, Unfit> {
+        let key = match (self.token, self.secret) {
+            (Some(access), Some(secret)) => Key::Pair { access, secret },
+            (token, None) => Key::Plain(token.unwrap_or_default()),
+            (None, Some(_)) => {
+                return Err(Unfit::Job("a secret key without its access key".into()));
+            }
+        };
+        Ok(Account {
+            url: self.url,
+            model: self.model.unwrap_or_default(),
+            key,
+        })
+    }
+}
+
+impl Order<'_> {
+    /// `<task>.<attempt>`: the same for every repetition of an attempt.
+    fn key(&self) -> String {
+        format!("{}.{}", self.task_id, self.attempt)
+    }
+
+    fn job<'a>(&'a self, key: &'a str) -> Job<'a> {
+        Job {
+            key,
+            kind: self.kind,
+            prompt: self.prompt,
+            params: self.params,
+            inputs: self.inputs,
+            callback_url: Some(self.callback_url),
+        }
+    }
+
+    fn submission(&self) -> Submission<'_> {
+        Submission {
+            task_id: self.task_id,
+            attempt: self.attempt,
+            kind: self.kind,
+            prompt: self.prompt,
+            params: self.params,
+            inputs: self.inputs,
+            callback_url: self.callback_url,
+            trace_id: self.trace_id,
+        }
+    }
+}
+
+/// What could be asked can be read; anything else is a fault of ours.
+fn unreadable(unfit: Unfit) -> CallFailure {
+    call::failed(Class::Terminal, &unfit.to_string(), None)
+}
