@@ -21,6 +21,38 @@ pub fn settle(row: TaskRow) {
     });
 }
 
+/// Makes a call that takes as long as the work itself.
+pub fn begin(task_id: String) {
+    guest::spawn(async {
+        report("begin", begin_now(task_id).await);
+    });
+}
+
+/// Does all that is due, as a tick would.
+pub fn tick() {
+    guest::spawn(async {
+        report("tick", tick_now().await);
+    });
+}
+
+async fn begin_now(task_id: String) -> Result<(), Problem> {
+    let platform = Platform::open().await?;
+    let pipeline = platform.pipeline();
+    pipeline.begin(&task_id).await.map_err(pipeline_failed)?;
+    // The slot may be free again.
+    pipeline.dispatch().await.map(drop).map_err(pipeline_failed)
+}
+
+async fn tick_now() -> Result<(), Problem> {
+    let platform = Platform::open().await?;
+    platform
+        .pipeline()
+        .tick()
+        .await
+        .map(drop)
+        .map_err(pipeline_failed)
+}
+
 async fn dispatch_now() -> Result<(), Problem> {
     let platform = Platform::open().await?;
     platform

@@ -12,7 +12,9 @@ use guest::api::Api;
 use guest::{Arrived, Response, store_failed};
 use problem::{Problem, Slug};
 
-use handlers::{cancel, dispatch, health, heartbeat, read, result, submit, tick, update_node};
+use handlers::{
+    cancel, dispatch, health, heartbeat, read, result, submit, tick, update_node, webhook,
+};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -22,6 +24,7 @@ thread_local! {
         Bearer cancel::{cancel, withdraw};
         Bearer heartbeat::{heartbeat};
         Bearer update_node::{update_node};
+        Public webhook::{receive};
         Service dispatch::{dispatch};
         Service tick::{tick};
         Service health::{health};

@@ -2,17 +2,14 @@
 
 use bytes::Bytes;
 use guest::{CallError, Db, Streamed};
-use http::{Method, Request, Response};
-use pipeline::{Body, NoAnswer, Pipeline, Settings, World};
+use http::{Method, Request, Response, StatusCode};
+use identity::webhook_link;
+use pipeline::{Body, Bounds, NoAnswer, Pipeline, Settings, World};
 use problem::Problem;
-use providers::{ANSWER_BYTES, Reach, reach};
+use providers::{Allowed, Reach, reach};
 use serde_json::Value;
 
-use crate::store_failed;
-
-/// A submission or poll is answered within this time, or the answer is lost. Shorter than
-/// `dispatch::policy::SUBMIT_HOLD_MS`, so that nobody repeats a call that is still going on.
-const CALL_MS: u64 = 10_000;
+use crate::{background, store_failed};
 
 /// A file's head, and each piece of it, comes within this time. Shorter than
 /// `dispatch::policy::SETTLE_HOLD_MS`.
@@ -62,6 +59,7 @@ async fn settings() -> Result<Settings, Problem> {
             .to_owned(),
         fallback_url: Some(fallback.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
         no_server_timeout_ms: timeout_s.saturating_mul(1000),
+        allowed: Allowed::parse(&guest::variable("allowed_server_hosts").await?),
     })
 }
 
@@ -104,11 +102,44 @@ impl World for Host {
         format!("{}/assets/{asset_id}?{query}", self.public_url)
     }
 
-    async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, NoAnswer> {
-        let answer = guest::call(request.map(Bytes::from), ANSWER_BYTES, CALL_MS).await;
+    fn webhook_url(&self, provider: &str, task_id: &str, attempt: u32) -> String {
+        let token = webhook_link::token(&self.link_secret, provider, task_id, attempt);
+        format!("{}/webhooks/{provider}/{token}", self.public_url)
+    }
+
+    async fn call(
+        &self,
+        request: Request<Vec<u8>>,
+        bounds: Bounds,
+    ) -> Result<Response<Vec<u8>>, NoAnswer> {
+        let ms = u64::try_from(bounds.ms).unwrap_or_default();
+        let answer = guest::call(request.map(Bytes::from), bounds.bytes, ms).await;
         answer
             .map(|response| response.map(Vec::from))
             .map_err(no_answer)
+    }
+
+    async fn asset(&self, project_id: &str, asset_id: &str) -> Result<Vec<u8>, NoAnswer> {
+        let expires_at_s = guest::now_s() + LINK_S;
+        let query =
+            identity::asset_link::query(&self.link_secret, project_id, asset_id, expires_at_s);
+        let path = format!("/assets/{asset_id}?{query}");
+        let answer = guest::call_component_within(
+            "assets",
+            Method::GET,
+            &path,
+            &Value::Null,
+            providers::INLINE_BYTES,
+        );
+        let response = answer.await.map_err(no_answer)?;
+        match response.status() {
+            StatusCode::OK => Ok(response.into_body().into()),
+            status => Err(NoAnswer::Lost(format!("it was answered {status}"))),
+        }
+    }
+
+    fn begin_soon(&self, task_id: &str) {
+        background::begin(task_id.to_owned());
     }
 
     async fn fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Download>, NoAnswer> {

@@ -26,7 +26,9 @@ pub use caller::{authenticate, authenticate_token, bearer, require_service};
 pub use component::this_is;
 pub use database::Db;
 pub use incoming::{Arrived, Request, RequestBody, incoming};
-pub use outbound::{CallError, Streamed, call, call_component, call_streaming, forward};
+pub use outbound::{
+    CallError, Streamed, call, call_component, call_component_within, call_streaming, forward,
+};
 pub use page::Page;
 pub use pastey;
 pub use request::{path_segments, query, read_body, read_json};

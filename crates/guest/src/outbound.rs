@@ -105,6 +105,17 @@ pub async fn call_component(
     path: &str,
     body: &serde_json::Value,
 ) -> Result<http::Response<Bytes>, CallError> {
+    call_component_within(component, method, path, body, COMPONENT_ANSWER_BYTES).await
+}
+
+/// The same with a bound of one's own on the answer.
+pub async fn call_component_within(
+    component: &str,
+    method: Method,
+    path: &str,
+    body: &serde_json::Value,
+    limit: usize,
+) -> Result<http::Response<Bytes>, CallError> {
     let token = service_token(component)
         .await
         .map_err(|problem| CallError::Connection(problem.detail))?;
@@ -120,7 +131,7 @@ pub async fn call_component(
         .header(header::CONTENT_TYPE, "application/json")
         .body(Bytes::from(bytes))
         .map_err(|error| CallError::Connection(error.to_string()))?;
-    call(request, COMPONENT_ANSWER_BYTES, COMPONENT_TIMEOUT_MS).await
+    call(request, limit, COMPONENT_TIMEOUT_MS).await
 }
 
 /// Hands a request on to a private component, and streams the answer back. What the caller

@@ -11,6 +11,7 @@ mod raw;
 mod secret;
 pub mod token;
 mod verifier;
+pub mod webhook_link;
 
 pub use access::{Action, Denial, Object, may};
 pub use jwks::{KeySet, KeySetError};

@@ -37,6 +37,7 @@ pub mod uploads;
 pub mod value;
 pub mod versions;
 pub mod wal;
+pub mod webhooks;
 
 /// A place in a list that is sorted by time and id.
 pub type Cursor = (i64, String);

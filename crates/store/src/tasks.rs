@@ -317,6 +317,14 @@ pub async fn hold(
         .is_empty())
 }
 
+/// Makes a running task due at once; false when it is not running.
+pub async fn hurry(database: &impl Database, id: &str, now_ms: i64) -> Result<bool, StoreError> {
+    Ok(!database
+        .query(sql!("tasks/hurry"), &[id.into(), now_ms.into()])
+        .await?
+        .is_empty())
+}
+
 /// Makes the tasks that a server holds due at once.
 pub async fn hurry_of_server(
     database: &impl Database,

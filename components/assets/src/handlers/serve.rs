@@ -95,6 +95,8 @@ async fn whole(
     if let Found::Object { objects, key } = &found
         && objects.is_presigning
         && !is_head
+        // Our own components are not let out to it.
+        && guest::require_service(headers).await.is_err()
     {
         let link = objects.link(key, &asset.media_type, is_inline(&asset.media_type));
         let mut response = guest::empty(StatusCode::TEMPORARY_REDIRECT);

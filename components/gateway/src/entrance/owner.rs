@@ -23,7 +23,7 @@ pub fn of(path: &str) -> Option<&'static str> {
             "versions" | "history" | "backup" | "restore",
             ..,
         ] => Some("sync"),
-        ["api", "tasks" | "task", ..] | ["update-node"] => Some("tasks"),
+        ["api", "tasks" | "task", ..] | ["update-node"] | ["webhooks", ..] => Some("tasks"),
         ["api", "servers", ..] => Some("registry"),
         ["api", "assets" | "uploads", ..] | ["assets", ..] => Some("assets"),
         _ => None,
@@ -35,6 +35,8 @@ pub fn access(method: &Method, path: &str) -> Access {
     match guest::path_segments(path).as_slice() {
         // A signed link opens an asset without a token.
         ["assets", ..] => Access::Public,
+        // A provider's report is opened by its address and its signature.
+        ["webhooks", ..] => Access::Public,
         // What the protocol of uploads can do is no secret.
         ["api", "uploads", ..] if method == Method::OPTIONS => Access::Public,
         _ => Access::Bearer,

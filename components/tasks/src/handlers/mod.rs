@@ -9,3 +9,4 @@ pub mod result;
 pub mod submit;
 pub mod tick;
 pub mod update_node;
+pub mod webhook;
