@@ -4,7 +4,9 @@
 //!
 //! `SEEDS=100000` runs more of them, `SEED=7` one alone; a failing seed is printed.
 
+mod accounts;
 mod faults;
+mod paid;
 mod platform;
 mod provider;
 mod sim;

@@ -120,7 +120,7 @@ impl Provider {
     }
 }
 
-fn status(code: u16, body: &[u8]) -> Response<Vec<u8>> {
+pub fn status(code: u16, body: &[u8]) -> Response<Vec<u8>> {
     Response::builder()
         .status(code)
         .body(body.to_vec())

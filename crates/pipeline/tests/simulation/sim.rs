@@ -7,6 +7,7 @@ use pipeline::{Body, Bounds, NoAnswer, World};
 use store::native::Native;
 use store::{Database, Rows, StoreError, Value};
 
+use crate::accounts::Accounts;
 use crate::provider::Provider;
 
 /// SplitMix64: small, and the same on every machine.
@@ -56,6 +57,9 @@ pub struct Sim {
     pub pokes: RefCell<Vec<serde_json::Value>>,
     /// Tasks whose call is to be made beside; a crash loses them.
     pub begun: RefCell<Vec<String>>,
+    pub accounts: RefCell<Accounts>,
+    /// Nobody sets the clock.
+    pub keeps_time: Cell<bool>,
     /// Steps until the platform is killed.
     fuse: Cell<Option<u64>>,
     pub crashed: Cell<bool>,
@@ -75,6 +79,8 @@ impl Sim {
             provider: RefCell::default(),
             pokes: RefCell::default(),
             begun: RefCell::default(),
+            accounts: RefCell::default(),
+            keeps_time: Cell::new(false),
             fuse: Cell::new(None),
             crashed: Cell::new(false),
             healed: Cell::new(false),
@@ -94,6 +100,20 @@ impl Sim {
     /// True in `share` of 100 cases; never after the network has healed.
     pub fn fault(&self, share: u64) -> bool {
         !self.healed.get() && self.random(100) < share
+    }
+    /// One of the calls that are to be made beside.
+    pub fn next_begun(&self) -> Option<String> {
+        let waiting = self.begun.borrow().len();
+        (waiting > 0).then(|| {
+            let at = self.random(waiting as u64) as usize;
+            self.begun.borrow_mut().swap_remove(at)
+        })
+    }
+    fn answer(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+        match request.uri().port_u16() {
+            Some(9000..9100) => self.provider.borrow_mut().answer(self, request),
+            _ => self.accounts.borrow_mut().answer(self, request),
+        }
     }
     pub fn now(&self) -> i64 {
         self.now_ms.get()
@@ -244,7 +264,7 @@ impl World for Sim {
         if self.fault(8) {
             return Err(NoAnswer::Unreachable("refused".into()));
         }
-        let answer = self.provider.borrow_mut().answer(self, &request);
+        let answer = self.answer(&request);
         yield_now().await;
         self.step().await;
         if self.fault(8) {
@@ -257,7 +277,7 @@ impl World for Sim {
         if self.fault(8) {
             return Err(NoAnswer::Unreachable("refused".into()));
         }
-        let answer = self.provider.borrow_mut().answer(self, &request);
+        let answer = self.answer(&request);
         let breaks = self.fault(15);
         Ok(answer.map(|bytes| {
             let breaks_at = breaks.then_some(bytes.len() / 2);
