@@ -55,7 +55,11 @@ DROP TABLE servers
 --;;
 ALTER TABLE new_servers RENAME TO servers
 --;;
-CREATE INDEX servers_due ON servers (next_check_at_ms)
+-- Accounts at providers are not checked.
+CREATE INDEX servers_due ON servers (next_check_at_ms) WHERE interface IN ('tasks', 'predict')
+--;;
+-- How many of those who have answered once are gone (RG3).
+CREATE INDEX servers_seen ON servers (state, falls, last_seen_at_ms) WHERE last_seen_at_ms IS NOT NULL
 --;;
 -- Failed attempts; an attempt that a provider put off is none of them.
 ALTER TABLE tasks ADD COLUMN failures INTEGER NOT NULL DEFAULT 0

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use fleet::{Health, Outcome, ServerState};
 use guest::CallError;
 use providers::{Reach, Server, reach};
+use store::DueAt;
 use store::servers::ServerRow;
 
 /// A health answer is not read, but must not be endless.
@@ -57,6 +58,11 @@ pub fn health_of(server: &ServerRow) -> Health {
         changed_at_ms: server.changed_at_ms,
         next_check_at_ms: server.next_check_at_ms,
     }
+}
+
+/// When a check is due now.
+pub fn due_at(now_ms: i64) -> DueAt {
+    DueAt::new(now_ms, fleet::CHECK_LONGEST_MS)
 }
 
 /// The row after a check.

@@ -5,13 +5,14 @@
 mod access;
 mod check;
 mod handlers;
+mod registration;
 mod view;
 
 use guest::api::Api;
 use guest::{Arrived, Response, store_failed};
 use http::Method;
 
-use handlers::{cleanup, delete, health, heartbeat, read, register, tick};
+use handlers::{change, cleanup, delete, health, heartbeat, read, register, tick};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -20,6 +21,7 @@ thread_local! {
         // Before the routes with an id in its place.
         Bearer cleanup::{cleanup};
         Bearer read::{get};
+        Bearer change::{change};
         Bearer delete::{delete};
         Bearer heartbeat::{heartbeat};
         Service tick::{tick};
@@ -31,6 +33,11 @@ thread_local! {
 async fn handle(request: Arrived) -> Response {
     guest::this_is("registry");
     API.with(|api| *api).serve(request).await
+}
+
+/// Accounts at providers are not checked, and send no heartbeats.
+fn is_account(server: &store::servers::ServerRow) -> bool {
+    registration::Interface::parse(&server.interface).is_some_and(|one| one.is_account())
 }
 
 /// Servers may have become free: the tasks that wait are looked at now, best effort.

@@ -35,7 +35,7 @@ pub struct Health {
     /// Successes in a row, and failures in a row.
     pub rises: i64,
     pub falls: i64,
-    /// The last change of state, or the last registration.
+    /// The last change of state or registration, or the last answer while OFFLINE.
     pub changed_at_ms: i64,
     pub next_check_at_ms: i64,
 }
@@ -104,11 +104,13 @@ pub fn judge(
     {
         return Verdict::Remove;
     }
+    // Who answers now and then is not gone, though it may never be ONLINE.
+    let is_back = state == ServerState::Offline && outcome == Outcome::Well;
     Verdict::Keep(Health {
         state,
         rises,
         falls,
-        changed_at_ms: if changed {
+        changed_at_ms: if changed || is_back {
             now_ms
         } else {
             before.changed_at_ms
@@ -255,6 +257,25 @@ mod tests {
                 matches!(verdict, Verdict::Keep(health) if health.state == ServerState::Draining),
                 "{check:?} {outcome:?}"
             );
+        }
+    }
+
+    #[test]
+    fn rg3_an_answer_while_offline_begins_the_three_minutes_anew() {
+        let offline = at(ServerState::Offline, 0, 9);
+        let health = heartbeat(offline, REMOVE_MS, 0.5);
+        assert_eq!(health.state, ServerState::Offline, "once is not enough");
+        let later_ms = 2 * REMOVE_MS - 1;
+        for (now_ms, removed) in [(later_ms, false), (later_ms + 1, true)] {
+            let verdict = judge(
+                health,
+                Check::Routine,
+                Outcome::Unwell,
+                Removal::Allowed,
+                now_ms,
+                0.5,
+            );
+            assert_eq!(verdict == Verdict::Remove, removed, "{now_ms}");
         }
     }
 

@@ -35,7 +35,7 @@ impl ServerState {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Online => "ONLINE",
             Self::Offline => "OFFLINE",

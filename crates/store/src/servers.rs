@@ -5,7 +5,13 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Database, DueAt, Row, StoreError, Value, read_one, sql};
+use crate::{Database, Row, StoreError, Value, read_one, sql};
+
+mod changes;
+mod checks;
+
+pub use changes::{Change, change};
+pub use checks::{Look, claim_due, delete_gone, look, record_check};
 
 /// A model that a server has, with a limit of its own if it has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -164,7 +170,7 @@ impl Default for NewServer {
 
 /// Registers, or replaces the registration of the same owner, url and account, which keeps its id,
 /// its state and its slots in use; a cooldown is over. The answer's id tells which of the two it
-/// was.
+/// was. An account at a provider is ONLINE at once, because nobody checks it.
 pub async fn upsert(database: &impl Database, server: &NewServer) -> Result<ServerRow, StoreError> {
     let json = |value: Result<String, serde_json::Error>| {
         value.map_err(|error| StoreError::Shape(format!("a server: {error}")))
@@ -272,57 +278,6 @@ pub async fn recount(database: &impl Database) -> Result<(), StoreError> {
     database.query(sql!("servers/recount"), &[]).await.map(drop)
 }
 
-/// A cheap look before taking the write lock.
-pub async fn has_due(database: &impl Database, at: DueAt) -> Result<bool, StoreError> {
-    let times = [at.now_ms.into(), at.latest_ms.into()];
-    let row = read_one(database, sql!("servers/has_due"), &times).await?;
-    let row = row.ok_or_else(|| StoreError::Shape("EXISTS gave no row".into()))?;
-    Ok(row.integer("due")? != 0)
-}
-
-/// Claims servers whose check is due by moving their next check to `hold_until_ms`.
-pub async fn claim_due(
-    database: &impl Database,
-    at: DueAt,
-    hold_until_ms: i64,
-    limit: i64,
-) -> Result<Vec<ServerRow>, StoreError> {
-    let parameters = [
-        at.now_ms.into(),
-        at.latest_ms.into(),
-        hold_until_ms.into(),
-        limit.into(),
-    ];
-    let rows = database
-        .query(sql!("servers/claim_due"), &parameters)
-        .await?;
-    rows.into_rows().map(|row| ServerRow::read(&row)).collect()
-}
-
-/// Writes what a check found, if the server is still as it was when `known_changed_at_ms` was
-/// read; false when a registration or another check changed it meanwhile.
-pub async fn record_check(
-    database: &impl Database,
-    server: &ServerRow,
-    known_changed_at_ms: i64,
-) -> Result<bool, StoreError> {
-    let parameters: [Value; 9] = [
-        server.id.as_str().into(),
-        known_changed_at_ms.into(),
-        server.state.as_str().into(),
-        server.rises.into(),
-        server.falls.into(),
-        server.last_error.clone().into(),
-        server.last_seen_at_ms.into(),
-        server.changed_at_ms.into(),
-        server.next_check_at_ms.into(),
-    ];
-    Ok(!database
-        .query(sql!("servers/record_check"), &parameters)
-        .await?
-        .is_empty())
-}
-
 /// Notes that a call to the server went unanswered, and brings its next check forward.
 pub async fn suspect(
     database: &impl Database,
@@ -389,19 +344,6 @@ pub async fn models_in_use(
 pub async fn delete(database: &impl Database, id: &str) -> Result<bool, StoreError> {
     Ok(!database
         .query(sql!("servers/delete"), &[id.into()])
-        .await?
-        .is_empty())
-}
-
-/// Removes a server that is OFFLINE since `known_changed_at_ms`; false when it came back.
-pub async fn delete_gone(
-    database: &impl Database,
-    id: &str,
-    known_changed_at_ms: i64,
-) -> Result<bool, StoreError> {
-    let parameters = [id.into(), known_changed_at_ms.into()];
-    Ok(!database
-        .query(sql!("servers/delete_gone"), &parameters)
         .await?
         .is_empty())
 }

@@ -62,7 +62,7 @@ fn is_due(database: &Native, now_ms: i64) -> [bool; 3] {
             .unwrap()
             .processing,
         block_on(effects::has_due(database, at)).unwrap(),
-        block_on(servers::has_due(database, at)).unwrap(),
+        block_on(servers::look(database, at, 3)).unwrap().due,
     ]
 }
 
@@ -114,7 +114,7 @@ fn op3_what_is_due_is_found_by_index() {
         ("tasks/due_waiting", named!("tasks/due_waiting"), 3),
         ("effects/has_due", named!("effects/has_due"), 2),
         ("effects/claim_due", named!("effects/claim_due"), 4),
-        ("servers/has_due", named!("servers/has_due"), 2),
+        ("servers/look", named!("servers/look"), 3),
         ("servers/claim_due", named!("servers/claim_due"), 4),
     ] {
         let plan = format!("EXPLAIN QUERY PLAN {statement}");

@@ -17,6 +17,8 @@ mod migrations;
 mod rollback;
 #[path = "rooms.rs"]
 mod rooms;
+#[path = "servers.rs"]
+mod servers;
 #[path = "tasks.rs"]
 mod tasks;
 

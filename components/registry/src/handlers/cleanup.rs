@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 
 use crate::{access, store_failed};
 
+const OFFLINE: &str = fleet::ServerState::Offline.as_str();
+
 #[derive(Serialize, ToSchema)]
 struct CleanedUp {
     removed: Vec<String>,
@@ -26,9 +28,10 @@ pub async fn cleanup(call: Call) -> Answer {
         .await
         .map_err(store_failed)?
     {
-        if servers::delete_gone(&database, &server.id, server.changed_at_ms)
-            .await
-            .map_err(store_failed)?
+        if server.state == OFFLINE
+            && servers::delete_gone(&database, &server.id, server.changed_at_ms)
+                .await
+                .map_err(store_failed)?
         {
             removed.push(server.id);
         }

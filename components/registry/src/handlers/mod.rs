@@ -1,5 +1,6 @@
 //! One handler per file: parse, authorise, load, decide, save, answer.
 
+pub mod change;
 pub mod cleanup;
 pub mod delete;
 pub mod health;

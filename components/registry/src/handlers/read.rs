@@ -6,12 +6,15 @@ use serde::Serialize;
 use store::servers;
 use utoipa::ToSchema;
 
+use crate::check::due_at;
 use crate::view::{Server, view};
 use crate::{access, store_failed};
 
 #[derive(Serialize, ToSchema)]
 struct ServerList {
     servers: Vec<Server>,
+    /// So many servers of the platform are gone at once that none is removed.
+    self_preservation: bool,
 }
 
 /// List servers
@@ -27,8 +30,15 @@ pub async fn list(call: Call) -> Answer {
     let rows = servers::list(&database, tenant, owner)
         .await
         .map_err(store_failed)?;
-    let servers = rows.iter().map(view).collect();
-    Ok(guest::json(StatusCode::OK, &ServerList { servers }))
+    let now_ms = guest::now_ms();
+    let look = servers::look(&database, due_at(now_ms), fleet::FALL)
+        .await
+        .map_err(store_failed)?;
+    let list = ServerList {
+        servers: rows.iter().map(|row| view(row, now_ms)).collect(),
+        self_preservation: fleet::removal(look.seen, look.gone) == fleet::Removal::Suspended,
+    };
+    Ok(guest::json(StatusCode::OK, &list))
 }
 
 /// Show a server
@@ -38,5 +48,5 @@ pub async fn list(call: Call) -> Answer {
 pub async fn get(call: Call) -> Answer {
     let database = Db::open().await.map_err(store_failed)?;
     let server = access::load(&database, call.claims()?, call.param("id")).await?;
-    Ok(guest::json(StatusCode::OK, &view(&server)))
+    Ok(guest::json(StatusCode::OK, &view(&server, guest::now_ms())))
 }
