@@ -17,6 +17,7 @@ mod members;
 mod mishaps;
 mod object_storage;
 mod programs;
+mod providers;
 mod registry;
 mod rights;
 mod roles;

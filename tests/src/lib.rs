@@ -4,6 +4,7 @@
 //! Everything here panics when the world is not as a test needs it: a helper's failure is the
 //! test's failure. It knows the wire (SPEC.md) and the command line, and no crate of the inside.
 
+pub mod account;
 pub mod api;
 pub mod events;
 pub mod files;
@@ -13,6 +14,7 @@ pub mod stack;
 
 use std::time::{Duration, Instant};
 
+pub use account::Account;
 pub use api::{Api, Reply};
 pub use events::Events;
 pub use member::Member;

@@ -22,9 +22,9 @@ pub fn settle(row: TaskRow) {
 }
 
 /// Makes a call that takes as long as the work itself.
-pub fn begin(task_id: String) {
+pub fn begin(task_ids: Vec<String>) {
     guest::spawn(async {
-        report("begin", begin_now(task_id).await);
+        report("begin", begin_now(task_ids).await);
     });
 }
 
@@ -35,10 +35,10 @@ pub fn tick() {
     });
 }
 
-async fn begin_now(task_id: String) -> Result<(), Problem> {
+async fn begin_now(task_ids: Vec<String>) -> Result<(), Problem> {
     let platform = Platform::open().await?;
     let pipeline = platform.pipeline();
-    pipeline.begin(&task_id).await.map_err(pipeline_failed)?;
+    pipeline.begin(&task_ids).await.map_err(pipeline_failed)?;
     // The slot may be free again.
     pipeline.dispatch().await.map(drop).map_err(pipeline_failed)
 }

@@ -23,6 +23,10 @@ pub struct Task {
     node: Option<String>,
     kind: String,
     attempt: i64,
+    /// What the provider says that it took: `costs`, each of them money or units of a package in
+    /// millionths (`micros`), and `tokens`.
+    #[schema(value_type = Option<Object>)]
+    usage: Option<serde_json::Value>,
     priority: i64,
     created_at_ms: i64,
     started_at_ms: Option<i64>,
@@ -41,6 +45,10 @@ pub fn view(row: &TaskRow, world: &impl World) -> Task {
         node: row.node_id.clone(),
         kind: row.kind.clone(),
         attempt: row.attempt,
+        usage: row
+            .usage
+            .as_deref()
+            .and_then(|usage| serde_json::from_str(usage).ok()),
         priority: row.priority,
         created_at_ms: row.created_at_ms,
         started_at_ms: row.started_at_ms,

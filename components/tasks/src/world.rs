@@ -138,8 +138,8 @@ impl World for Host {
         }
     }
 
-    fn begin_soon(&self, task_id: &str) {
-        background::begin(task_id.to_owned());
+    fn begin_soon(&self, task_ids: Vec<String>) {
+        background::begin(task_ids);
     }
 
     async fn fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Download>, NoAnswer> {

@@ -23,6 +23,9 @@ pub const WORK_HOLD_MS: i64 = WORK_CALL_MS + 10_000;
 /// A task whose slot is taken is handed on again after this time.
 pub const RESERVE_HOLD_MS: i64 = 10_000;
 
+/// A task waits at most so long for others to go out with (TK11).
+pub const BATCH_WAIT_MS: i64 = 30_000;
+
 /// The first pause before a doubtful submission is looked up, and the longest.
 pub const DOUBT_FIRST_MS: i64 = 2_000;
 pub const DOUBT_CAP_MS: i64 = 30_000;

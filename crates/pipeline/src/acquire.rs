@@ -9,6 +9,7 @@ use store::servers::{Reservation, ServerRow};
 use store::tasks::TaskRow;
 use store::{Database, StoreError, begin, or_rollback};
 
+use crate::batches::Batches;
 use crate::effect::Effect;
 use crate::follow::waiting;
 use crate::order::Worker;
@@ -82,10 +83,13 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         let mut servers = store::servers::list(transaction, None, None).await?;
         let mut pass = Pass::default();
         let mut used = store::servers::models_in_use(transaction).await?;
-        for mut row in store::tasks::due_waiting(transaction, waiting(now_ms), PER_KIND).await? {
+        let due = store::tasks::due_waiting(transaction, waiting(now_ms), PER_KIND).await?;
+        let mut batches = Batches::of(&due, now_ms);
+        for mut row in due {
             let task = task_of(&row)?;
             let fit: Vec<usize> = (0..servers.len())
                 .filter(|at| works_for(&servers[*at], &row.tenant))
+                .filter(|at| batches.are_full(&row.kind, servers[*at].batch))
                 .collect();
             let candidates: Vec<Candidate> = fit
                 .iter()
@@ -116,6 +120,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                         continue;
                     }
                     take(server, &mut used, &row, now_ms);
+                    batches.take(&row.kind, server.batch);
                     let interface = worker.provider().interface;
                     let command = Command::Acquire {
                         server_id: Some(server.id.clone()),
@@ -131,6 +136,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                     },
                     None,
                 ),
+                Choice::Nobody if batches.waits(&servers, &row) => (Command::Busy, None),
                 Choice::Nobody => match &self.settings.fallback_url {
                     Some(url) => {
                         let command = Command::Acquire {
@@ -177,7 +183,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     }
 }
 
-fn works_for(server: &ServerRow, tenant: &str) -> bool {
+pub(crate) fn works_for(server: &ServerRow, tenant: &str) -> bool {
     server.tenant == OPERATOR || server.tenant == tenant
 }
 

@@ -3,7 +3,7 @@
 use dispatch::{Command, Failure, Rejection};
 use fleet::CallOutcome;
 use http::Response;
-use providers::{AfterLostAnswer, Begun, CallFailure, Class, Spent};
+use providers::{AfterLostAnswer, Begun, CallFailure, Class, Order, Spent, Submitted};
 use store::Database;
 use store::tasks::TaskRow;
 
@@ -20,22 +20,29 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         asked: Asked,
         answer: Result<Response<Vec<u8>>, NoAnswer>,
     ) -> Result<Option<TaskRow>, Error> {
-        let Asked {
-            row,
-            worker,
-            prepared,
-            ..
-        } = asked;
-        let attempt = attempt_of(&row)?;
-        let response = match answer {
-            Ok(response) => response,
-            Err(no_answer) => {
-                self.take_no_answer(row, attempt, &worker, no_answer)
-                    .await?;
-                return Ok(None);
+        match answer {
+            Ok(response) => {
+                let provider = asked.worker.provider();
+                let read = |order: &Order| provider.read_submit(order, &response);
+                let submitted = asked.prepared.with(read);
+                self.take_submitted(asked, submitted).await
             }
-        };
-        let submitted = prepared.with(|order| worker.provider().read_submit(order, &response));
+            Err(no_answer) => {
+                let attempt = attempt_of(&asked.row)?;
+                self.take_no_answer(asked.row, attempt, &asked.worker, no_answer)
+                    .await
+                    .map(|()| None)
+            }
+        }
+    }
+
+    pub(crate) async fn take_submitted(
+        &self,
+        asked: Asked,
+        submitted: Submitted,
+    ) -> Result<Option<TaskRow>, Error> {
+        let Asked { row, worker, .. } = asked;
+        let attempt = attempt_of(&row)?;
         let outcome = match &submitted.outcome {
             Ok(_) => CallOutcome::Answered,
             Err(failure) => outcome_of(failure),

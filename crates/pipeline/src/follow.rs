@@ -107,7 +107,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 Phase::Reserve if has_expired => {
                     self.apply(row, Command::ExpireLease).await?;
                 }
-                Phase::Reserve => self.world.begin_soon(&row.id),
+                Phase::Reserve => self.world.begin_soon(vec![row.id]),
                 Phase::Submit => match worker.provider().interface.after_lost_answer() {
                     AfterLostAnswer::Repeat if has_expired => {
                         self.apply(row, Command::ExpireLease).await?;

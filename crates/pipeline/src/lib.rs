@@ -8,6 +8,7 @@
 mod acquire;
 mod answer;
 mod apply;
+mod batches;
 mod effect;
 mod follow;
 mod order;

@@ -55,6 +55,16 @@ impl Worker {
         }
     }
 
+    /// Tasks that go out in one call.
+    pub fn batch(&self) -> usize {
+        let server = self.server.as_ref();
+        let batch = server.map_or(1, |server| server.batch);
+        match self.interface.takes_batches() {
+            true => usize::try_from(batch).unwrap_or(1).max(1),
+            false => 1,
+        }
+    }
+
     /// The deployment would rather pay twice than miss a result.
     pub fn repeats_lost(&self) -> bool {
         let server = self.server.as_ref();
@@ -77,6 +87,11 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// The order without the bytes of its inputs, for providers that fetch them.
+    pub fn linked(&self) -> Order<'_> {
+        self.order(&[])
+    }
+
     /// Gives the order to `work`; the bytes of its inputs are borrowed.
     pub fn with<T>(&self, work: impl FnOnce(&Order) -> T) -> T {
         let inline: Vec<Inline> = self
@@ -84,7 +99,11 @@ impl Prepared {
             .iter()
             .map(|(media_type, bytes)| Inline { media_type, bytes })
             .collect();
-        work(&Order {
+        work(&self.order(&inline))
+    }
+
+    fn order<'a>(&'a self, inline: &'a [Inline<'a>]) -> Order<'a> {
+        Order {
             task_id: &self.task_id,
             attempt: self.attempt,
             kind: &self.kind,
@@ -92,10 +111,10 @@ impl Prepared {
             prompt: &self.prompt,
             params: &self.params,
             inputs: &self.inputs,
-            inline: &inline,
+            inline,
             callback_url: &self.callback_url,
             trace_id: self.trace_id.as_deref(),
-        })
+        }
     }
 }
 

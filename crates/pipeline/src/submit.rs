@@ -1,9 +1,11 @@
 //! Submissions: many at once, each answer written as it comes.
 
+use std::collections::BTreeMap;
+
 use dispatch::{Command, Failure, Phase, State, policy};
 use futures::stream::{FuturesUnordered, StreamExt};
 use http::{Request, Response};
-use providers::AfterLostAnswer;
+use providers::{AfterLostAnswer, Order};
 use store::Database;
 use store::tasks::TaskRow;
 
@@ -33,13 +35,24 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// takes as long as the work itself goes on beside.
     pub(crate) async fn submit(&self, tasks: Vec<Acquired>) -> Result<(), Error> {
         let mut calls = FuturesUnordered::new();
+        // Those that go out together, by their server.
+        let mut batches: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for Acquired { row, worker } in tasks {
             self.hint_progress(&row, worker.name());
             if worker.provider().interface.works_in_the_call() {
-                self.world.begin_soon(&row.id);
+                let batch = worker.batch();
+                let server_id = row.server_id.clone().unwrap_or_default();
+                let waiting = batches.entry(server_id).or_default();
+                waiting.push(row.id);
+                if waiting.len() >= batch {
+                    self.world.begin_soon(std::mem::take(waiting));
+                }
             } else if let Some(asked) = self.ask(row, worker, Question::Submit).await? {
                 calls.push(self.call(asked, Bounds::QUICK));
             }
+        }
+        for waiting in batches.into_values().filter(|waiting| !waiting.is_empty()) {
+            self.world.begin_soon(waiting);
         }
         // The calls go on at the same time, what they lead to is written one after the other.
         let mut settlements = Vec::new();
@@ -53,15 +66,79 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         Ok(())
     }
 
-    /// Makes the call of a task whose slot is taken, however long it takes. Whoever writes first
-    /// that the call goes out makes it; of a task that has moved on nothing is asked.
-    pub async fn begin(&self, task_id: &str) -> Result<(), Error> {
+    /// Makes the call of tasks whose slots are taken at the same server, however long it takes.
+    /// Whoever writes first that the call goes out makes it; of tasks that have moved on nothing
+    /// is asked.
+    pub async fn begin(&self, task_ids: &[String]) -> Result<(), Error> {
+        let mut sent = Vec::new();
+        for task_id in task_ids {
+            sent.extend(self.send(task_id).await?);
+        }
+        let settlements = match sent.len() {
+            0 => return Ok(()),
+            1 => match sent.pop() {
+                Some(asked) => self.call_alone(asked).await?,
+                None => Vec::new(),
+            },
+            _ => self.call_together(sent).await?,
+        };
+        for row in settlements {
+            self.settle(row).await?;
+        }
+        Ok(())
+    }
+
+    async fn call_alone(&self, asked: Asked) -> Result<Vec<TaskRow>, Error> {
+        let bounds = work_bounds(&asked.worker);
+        let (asked, answer) = self.call(asked, bounds).await;
+        let settled = self.take_submit_answer(asked, answer).await?;
+        Ok(settled.into_iter().collect())
+    }
+
+    async fn call_together(&self, sent: Vec<Asked>) -> Result<Vec<TaskRow>, Error> {
+        let mut settlements = Vec::new();
+        let orders: Vec<Order> = sent.iter().map(|asked| asked.prepared.linked()).collect();
+        let worker = sent[0].worker.clone();
+        let request = match worker.provider().submit_batch(&orders) {
+            Ok(request) => request,
+            Err(unfit) => {
+                drop(orders);
+                for asked in sent {
+                    let failure = Failure::terminal(unfit.to_string());
+                    self.fail(asked.row, failure).await?;
+                }
+                return Ok(settlements);
+            }
+        };
+        let answer = self.world.call(request, work_bounds(&worker)).await;
+        let read = answer.map(|response| worker.provider().read_batch(&orders, &response));
+        drop(orders);
+        match read {
+            Ok(submitted) => {
+                for (asked, submitted) in sent.into_iter().zip(submitted) {
+                    settlements.extend(self.take_submitted(asked, submitted).await?);
+                }
+            }
+            Err(no_answer) => {
+                for asked in sent {
+                    settlements.extend(
+                        self.take_submit_answer(asked, Err(no_answer.clone()))
+                            .await?,
+                    );
+                }
+            }
+        }
+        Ok(settlements)
+    }
+
+    /// Writes that a task's call goes out; `None` when it is not this one's to make.
+    async fn send(&self, task_id: &str) -> Result<Option<Asked>, Error> {
         let Some(row) = store::tasks::find(self.database, task_id).await? else {
-            return Ok(());
+            return Ok(None);
         };
         let task = task_of(&row)?;
         let Some(worker) = self.worker_of(&row).await? else {
-            return self.without_server(row).await;
+            return self.without_server(row).await.map(|()| None);
         };
         let may_send = match &task.state {
             State::Processing {
@@ -76,31 +153,22 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             _ => false,
         };
         if !may_send {
-            return Ok(());
+            return Ok(None);
         }
         // Before the call goes out: reading inputs may fail, and then nothing was asked.
         let Some(asked) = self.ask(row, worker, Question::Submit).await? else {
-            return Ok(());
+            return Ok(None);
         };
         let command = Command::Send {
             attempt: task.attempt,
             hold_ms: policy::WORK_HOLD_MS,
         };
         let version = asked.row.version;
-        let row = match self.apply(asked.row.clone(), command).await? {
+        Ok(match self.apply(asked.row.clone(), command).await? {
             // Somebody wrote in between, and may have sent it, too.
-            Applied::Done { row, .. } if row.version == version + 1 => row,
-            Applied::Done { .. } | Applied::Rejected { .. } | Applied::Gone => return Ok(()),
-        };
-        let bounds = Bounds {
-            bytes: asked.worker.provider().answer_bytes(),
-            ms: policy::WORK_CALL_MS,
-        };
-        let (asked, answer) = self.call(Asked { row, ..asked }, bounds).await;
-        if let Some(row) = self.take_submit_answer(asked, answer).await? {
-            self.settle(row).await?;
-        }
-        Ok(())
+            Applied::Done { row, .. } if row.version == version + 1 => Some(Asked { row, ..asked }),
+            Applied::Done { .. } | Applied::Rejected { .. } | Applied::Gone => None,
+        })
     }
 
     /// Makes a request of a task; `None` when there can be none, which is written then.
@@ -237,6 +305,13 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             self.cancel_at_provider(row, &external_id).await?;
         }
         Ok(applied)
+    }
+}
+
+fn work_bounds(worker: &Worker) -> Bounds {
+    Bounds {
+        bytes: worker.provider().answer_bytes(),
+        ms: policy::WORK_CALL_MS,
     }
 }
 

@@ -27,8 +27,8 @@ pub trait World {
         project_id: &str,
         asset_id: &str,
     ) -> impl Future<Output = Result<Vec<u8>, NoAnswer>>;
-    /// Lets [`crate::Pipeline::begin`] follow for a task, beside what goes on; it may be lost.
-    fn begin_soon(&self, task_id: &str);
+    /// Lets [`crate::Pipeline::begin`] follow, beside what goes on; it may be lost.
+    fn begin_soon(&self, task_ids: Vec<String>);
     /// Calls a provider and hands on the answer's body as it comes.
     fn fetch(
         &self,

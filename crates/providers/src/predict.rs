@@ -1,7 +1,7 @@
 //! Backends of the registry that speak `predict`: one route, which ten lines of Python can serve.
 //! They answer with the result at once, or take the task and report by the callback.
 
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 
 use crate::account::Begun;
@@ -10,7 +10,7 @@ use crate::answer::accepted_id;
 use crate::failure::CallFailure;
 use crate::inline::data_url;
 use crate::report::{Product, Report, Wanted, failure, product, state_report};
-use crate::request::{Server, Submission, submit_to};
+use crate::request::{Server, Submission, build, submit_to};
 
 /// `POST {base}/predict` with the body and the headers of a uniform submission.
 ///
@@ -18,6 +18,61 @@ use crate::request::{Server, Submission, submit_to};
 /// The server's address is none.
 pub fn submit(submission: &Submission, server: Server) -> Result<Request<Vec<u8>>, BadAddress> {
     submit_to("/predict", submission, server)
+}
+
+/// `POST {base}/predict` with several at once: `{"tasks":[…]}`, each with the `idempotency_key` that
+/// a single one has in its header.
+///
+/// # Errors
+/// The server's address is none.
+pub fn submit_batch(
+    submissions: &[Submission],
+    server: Server,
+) -> Result<Request<Vec<u8>>, BadAddress> {
+    let unreadable = |error: serde_json::Error| BadAddress::Syntax(error.to_string());
+    let tasks = submissions
+        .iter()
+        .map(|submission| {
+            let mut task = serde_json::to_value(submission)?;
+            task["idempotency_key"] = submission.key().into();
+            Ok(task)
+        })
+        .collect::<Result<Vec<Value>, _>>()
+        .map_err(unreadable)?;
+    let body = serde_json::to_vec(&serde_json::json!({"tasks": tasks})).map_err(unreadable)?;
+    let json = |request: http::request::Builder| {
+        request.header(http::header::CONTENT_TYPE, "application/json")
+    };
+    build(Method::POST, server, "/predict", json, body)
+}
+
+/// The answers to [`submit_batch`], in its order: `{"tasks":[…]}` with what each alone would be
+/// answered. What is refused as a whole is refused to each; with 202 there may be nothing at all.
+pub fn parse_batch(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    tasks: &[(&str, Wanted)],
+    server: Server,
+) -> Vec<Result<Begun, CallFailure>> {
+    let one = |task_id: &str, wanted: Wanted, status: StatusCode, body: &[u8]| {
+        parse_submit(status, headers, body, wanted, task_id, server)
+    };
+    let document: Option<Value> = serde_json::from_slice(body).ok();
+    let answers = document
+        .as_ref()
+        .and_then(|document| document["tasks"].as_array());
+    let each = tasks.iter().enumerate();
+    each.map(|(at, (task_id, wanted))| match (answers, status) {
+        (_, status) if !status.is_success() => one(task_id, *wanted, status, body),
+        (Some(answers), _) => match answers.get(at) {
+            Some(answer) => one(task_id, *wanted, status, answer.to_string().as_bytes()),
+            None => Err(CallFailure::nonsense("fewer answers than tasks")),
+        },
+        (None, StatusCode::ACCEPTED) => one(task_id, *wanted, status, b""),
+        (None, _) => Err(CallFailure::nonsense("no `tasks` in the answer to several")),
+    })
+    .collect()
 }
 
 /// The answer to [`submit`]: `{"result":{…}}`, `{"error":{…}}`, the state object of the uniform

@@ -2,7 +2,7 @@
 //! works through a task asks the same questions (TK8).
 
 use http::{HeaderMap, Request, Response, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::account::{Account, Begun, Job, Key, Unfit};
@@ -16,9 +16,11 @@ use crate::{
 };
 
 /// What a server speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Interface {
     /// The uniform interface (TK3).
+    #[default]
     Tasks,
     /// One route that answers with the result, or later by the callback.
     Predict,
@@ -73,6 +75,11 @@ impl Interface {
             Self::Kling => AfterLostAnswer::LookUp,
             Self::Gemini | Self::OpenAi => AfterLostAnswer::Nothing,
         }
+    }
+
+    /// Several tasks may go out in one call (TK11).
+    pub fn takes_batches(self) -> bool {
+        self == Self::Predict
     }
 
     /// Inputs go inside of the request.
@@ -213,6 +220,35 @@ impl Provider<'_> {
             spent,
             is_doubtful,
         }
+    }
+
+    /// Several orders in one call, where [`Interface::takes_batches`].
+    ///
+    /// # Errors
+    /// This provider takes one at a time.
+    pub fn submit_batch(&self, orders: &[Order]) -> Result<Request<Vec<u8>>, Unfit> {
+        if !self.interface.takes_batches() {
+            return Err(Unfit::Job("the provider takes one task at a time".into()));
+        }
+        let submissions: Vec<Submission> = orders.iter().map(Order::submission).collect();
+        Ok(predict::submit_batch(&submissions, self.server())?)
+    }
+
+    /// Reads the answer to [`Self::submit_batch`], one for each order.
+    pub fn read_batch(&self, orders: &[Order], response: &Response<Vec<u8>>) -> Vec<Submitted> {
+        let (status, headers) = (response.status(), response.headers());
+        let tasks: Vec<(&str, Wanted)> = orders
+            .iter()
+            .map(|order| (order.task_id, order.wanted))
+            .collect();
+        let outcomes =
+            predict::parse_batch(status, headers, response.body(), &tasks, self.server());
+        let submitted = outcomes.into_iter().map(|outcome| Submitted {
+            outcome,
+            spent: Spent::default(),
+            is_doubtful: false,
+        });
+        submitted.collect()
     }
 
     fn kling_begun(

@@ -39,6 +39,13 @@ pub struct Submission<'a> {
     pub trace_id: Option<&'a str>,
 }
 
+impl Submission<'_> {
+    /// `<task>.<attempt>`: the same for every repetition of an attempt.
+    pub fn key(&self) -> String {
+        format!("{}.{}", self.task_id, self.attempt)
+    }
+}
+
 /// `POST {base}/api/tasks/submit`. The same attempt has the same Idempotency-Key.
 pub fn submit_request(
     submission: &Submission,
@@ -54,7 +61,7 @@ pub(crate) fn submit_to(
 ) -> Result<Request<Vec<u8>>, BadAddress> {
     let body =
         serde_json::to_vec(submission).map_err(|error| BadAddress::Syntax(error.to_string()))?;
-    let key = format!("{}.{}", submission.task_id, submission.attempt);
+    let key = submission.key();
     build(
         Method::POST,
         server,

@@ -35,6 +35,8 @@ pub struct Accounts {
     pub asked_at_ms: Vec<i64>,
     pub looked_up: u64,
     pub put_off: u64,
+    /// The tasks of each call that `predict` got.
+    pub batches: Vec<Vec<String>>,
 }
 
 impl Accounts {
@@ -140,19 +142,35 @@ impl Accounts {
         if sim.fault(10) {
             return status(500, b"CUDA out of memory");
         }
-        let key = request.headers()["idempotency-key"].to_str().unwrap();
         let body: Value = serde_json::from_slice(request.body()).unwrap();
-        let result = match body["kind"].as_str() {
+        let id_of = |task: &Value| task["task_id"].as_str().unwrap().to_owned();
+        if let Some(tasks) = body["tasks"].as_array() {
+            self.batches.push(tasks.iter().map(id_of).collect());
+            let each = tasks.iter().map(|task| {
+                let key = task["idempotency_key"].as_str().unwrap();
+                self.predict_one(sim, key, task).1
+            });
+            let answers: Vec<Value> = each.collect();
+            return reply(200, &json!({"tasks": answers}));
+        }
+        self.batches.push(vec![id_of(&body)]);
+        let key = request.headers()["idempotency-key"].to_str().unwrap();
+        let (code, answer) = self.predict_one(sim, key, &body);
+        reply(code, &answer)
+    }
+
+    fn predict_one(&mut self, sim: &Sim, key: &str, task: &Value) -> (u16, Value) {
+        let result = match task["kind"].as_str() {
             Some("image_desc") => json!({"text": "a boat"}),
             _ => json!({"url": format!("data:image/png;base64,{PNG}")}),
         };
         let state = json!({"state": "FINISHED", "result": result});
         let id = format!("p-{key}");
         match sim.random(2) {
-            0 => reply(200, &json!({"result": result})),
+            0 => (200, json!({"result": result})),
             _ => {
                 self.predicted.insert(id.clone(), state);
-                reply(202, &json!({"task_id": id}))
+                (202, json!({"task_id": id}))
             }
         }
     }

@@ -5,6 +5,7 @@
 //! `SEEDS=100000` runs more of them, `SEED=7` one alone; a failing seed is printed.
 
 mod accounts;
+mod batches;
 mod faults;
 mod paid;
 mod platform;

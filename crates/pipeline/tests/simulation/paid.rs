@@ -50,6 +50,7 @@ fn accounts() -> Vec<NewServer> {
             kinds: kinds(&["image_desc"]),
             tier: 1,
             slots: 2,
+            batch: 2,
             ..NewServer::default()
         },
     ]

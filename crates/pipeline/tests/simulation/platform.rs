@@ -189,8 +189,8 @@ impl<'a> Platform<'a> {
             };
             let pipeline = Pipeline::new(&database, self.sim, &self.settings);
             drive(pipeline.tick()).unwrap();
-            while let Some(id) = self.sim.next_begun() {
-                drive(pipeline.begin(&id)).unwrap();
+            while let Some(ids) = self.sim.next_begun() {
+                drive(pipeline.begin(&ids)).unwrap();
             }
             self.sim.pass(5_000);
             let rows = self.rows();
@@ -300,8 +300,8 @@ impl<'a> Platform<'a> {
 
 /// A call that goes on beside.
 async fn begin_one(sim: &Sim, pipeline: &Pipeline<'_, SimDatabase<'_>, Sim>) {
-    if let Some(id) = sim.next_begun() {
-        pipeline.begin(&id).await.unwrap();
+    if let Some(ids) = sim.next_begun() {
+        pipeline.begin(&ids).await.unwrap();
     }
 }
 

@@ -56,7 +56,7 @@ pub struct Sim {
     /// Bodies of the effects that the room took.
     pub pokes: RefCell<Vec<serde_json::Value>>,
     /// Tasks whose call is to be made beside; a crash loses them.
-    pub begun: RefCell<Vec<String>>,
+    pub begun: RefCell<Vec<Vec<String>>>,
     pub accounts: RefCell<Accounts>,
     /// Nobody sets the clock.
     pub keeps_time: Cell<bool>,
@@ -102,7 +102,7 @@ impl Sim {
         !self.healed.get() && self.random(100) < share
     }
     /// One of the calls that are to be made beside.
-    pub fn next_begun(&self) -> Option<String> {
+    pub fn next_begun(&self) -> Option<Vec<String>> {
         let waiting = self.begun.borrow().len();
         (waiting > 0).then(|| {
             let at = self.random(waiting as u64) as usize;
@@ -252,8 +252,8 @@ impl World for Sim {
     async fn asset(&self, _project_id: &str, _asset_id: &str) -> Result<Vec<u8>, NoAnswer> {
         Err(NoAnswer::Unreachable("no asset is asked for here".into()))
     }
-    fn begin_soon(&self, task_id: &str) {
-        self.begun.borrow_mut().push(task_id.to_owned());
+    fn begin_soon(&self, task_ids: Vec<String>) {
+        self.begun.borrow_mut().push(task_ids);
     }
     async fn call(
         &self,
