@@ -3,7 +3,9 @@
 //! crates; here are the routes and the component's side of the world.
 
 mod access;
+mod again;
 mod background;
+mod filters;
 mod handlers;
 mod view;
 mod world;
@@ -12,7 +14,10 @@ use guest::api::Api;
 use guest::{Arrived, Response, store_failed};
 use problem::{Problem, Slug};
 
-use handlers::{cancel, dispatch, health, heartbeat, read, result, submit, tick, update_node};
+use handlers::{
+    cancel, dead_letters, dispatch, health, heartbeat, queues, read, result, retry, submit, tick,
+    update_node,
+};
 
 thread_local! {
     static API: &'static Api = Box::leak(Box::new(Api::new(guest::routes![
@@ -20,6 +25,9 @@ thread_local! {
         Bearer read::{list, get};
         Bearer result::{report};
         Bearer cancel::{cancel, withdraw};
+        Bearer retry::{retry};
+        Bearer dead_letters::{list, replay};
+        Bearer queues::{show};
         Bearer heartbeat::{heartbeat};
         Bearer update_node::{update_node};
         Service dispatch::{dispatch};

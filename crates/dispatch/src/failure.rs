@@ -17,6 +17,15 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    pub const ALL: [Self; 4] = [
+        Self::Retryable,
+        Self::Terminal,
+        Self::Moderation,
+        Self::OutOfCredit,
+    ];
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text)
+    }
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Retryable => "retryable",

@@ -12,7 +12,7 @@ mod secret;
 pub mod token;
 mod verifier;
 
-pub use access::{Action, Denial, Object, may};
+pub use access::{Action, Denial, OPERATOR_TENANT, Object, may};
 pub use jwks::{KeySet, KeySetError};
 pub use keys::Keys;
 pub use secret::{WeakSecret, check_secret};
