@@ -11,7 +11,7 @@ CARGO_NATIVE := cargo build --release --locked --bin clash
 CARGO_WASM := cargo build --profile component --target wasm32-wasip2 --locked $(addprefix -p ,$(COMPONENTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build components up demo test test-npm test-s3 test-api simulate soak fuzz check bench clean
+.PHONY: help setup build components up demo test test-npm test-s3 test-api simulate soak soak-tasks fuzz check bench clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,11 @@ simulate: ## Play SEEDS simulations of rooms (5000), from FIRST on
 KILLS ?= 50
 soak: build ## Kill the platform KILLS times (50) under the load of twenty writers
 	KILLS=$(KILLS) cargo test --release --locked --test e2e -- --nocapture rm2_kills
+
+TASKS ?= 500
+TASK_KILLS ?= 20
+soak-tasks: build ## Kill the platform TASK_KILLS times (20) under a load of TASKS tasks (500)
+	TASKS=$(TASKS) KILLS=$(TASK_KILLS) cargo test --release --locked --test e2e -- --nocapture rl2_tasks
 
 FUZZ_SECONDS ?= 60
 fuzz: ## Fuzz the decoders, FUZZ_SECONDS each (60); says what it needs

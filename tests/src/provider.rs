@@ -182,10 +182,21 @@ impl Provider {
 
     /// Registers itself with a token of role server, and waits until it is ONLINE.
     pub async fn register(&self, stack: &Stack, sub: &str, kinds: &[&str]) -> String {
+        self.register_with(stack, sub, kinds, 4).await
+    }
+
+    /// The same with so many slots.
+    pub async fn register_with(
+        &self,
+        stack: &Stack,
+        sub: &str,
+        kinds: &[&str],
+        slots: usize,
+    ) -> String {
         let token = stack.token(sub, "server");
         with(&self.shared, |shared| shared.token = token.clone());
         let api = Api::new(&stack.url, Some(token));
-        let body = json!({"name": sub, "url": self.url(), "kinds": kinds, "slots": 4, "token": "for-the-provider-alone"});
+        let body = json!({"name": sub, "url": self.url(), "kinds": kinds, "slots": slots, "token": "for-the-provider-alone"});
         let reply = api.post("/api/servers", &body).await;
         assert!(
             matches!(reply.status, 200 | 201),
@@ -233,6 +244,22 @@ impl Provider {
             }
         });
         paid
+    }
+
+    /// The most jobs that were worked on at one moment.
+    pub fn most_open(&self) -> usize {
+        let mut moments: Vec<(Instant, bool)> = with(&self.shared, |shared| {
+            let both = |job: &Job| [(job.begun, true), (job.begun + job.manner.work, false)];
+            shared.jobs.iter().flat_map(both).collect()
+        });
+        // An end before a beginning of the same moment.
+        moments.sort_unstable();
+        let (mut open, mut most) = (0usize, 0);
+        for (_, begins) in moments {
+            open = if begins { open + 1 } else { open - 1 };
+            most = most.max(open);
+        }
+        most
     }
 }
 

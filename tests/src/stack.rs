@@ -227,15 +227,18 @@ impl Stack {
         self.process(|process| process.as_ref().map(Process::log).unwrap_or_default())
     }
 
-    /// The last lines that each component wrote.
+    /// The last faults that each component wrote.
     fn component_logs(&self) -> String {
         let files = std::fs::read_dir(self.state_dir.join("logs"));
         let mut shown = String::new();
         for file in files.into_iter().flatten().flatten() {
+            let name = file.file_name();
+            if !name.to_string_lossy().ends_with("_stderr.txt") {
+                continue;
+            }
             let text = std::fs::read_to_string(file.path()).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
             for line in &lines[lines.len().saturating_sub(50)..] {
-                let name = file.file_name();
                 shown.push_str(&format!("{}: {line}\n", name.display()));
             }
         }

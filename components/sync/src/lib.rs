@@ -17,7 +17,8 @@ use rooms::RoomsError;
 
 use handlers::versions::{catalogue, create, look, restore};
 use handlers::{
-    backup, document, follow, health, history, nodes, operations, poke, tick, turn, updates, wake,
+    backup, document, follow, health, history, nodes, operations, poke, retry, tick, turn, updates,
+    wake,
 };
 
 thread_local! {
@@ -25,6 +26,7 @@ thread_local! {
         Service turn::{turn};
         Service wake::{wake};
         Service poke::{poke};
+        Service retry::{retry};
         Service tick::{tick};
         Service health::{health};
         Bearer document::{document};

@@ -3,7 +3,9 @@
 //! crates; here are the routes and the component's side of the world.
 
 mod access;
+mod again;
 mod background;
+mod filters;
 mod handlers;
 mod view;
 mod world;
@@ -13,7 +15,8 @@ use guest::{Arrived, Response, store_failed};
 use problem::{Problem, Slug};
 
 use handlers::{
-    cancel, dispatch, health, heartbeat, read, result, submit, tick, update_node, webhook,
+    cancel, dead_letters, dispatch, health, heartbeat, queues, read, result, retry, submit, tick,
+    update_node, webhook,
 };
 
 thread_local! {
@@ -22,6 +25,9 @@ thread_local! {
         Bearer read::{list, get};
         Bearer result::{report};
         Bearer cancel::{cancel, withdraw};
+        Bearer retry::{retry};
+        Bearer dead_letters::{list, replay};
+        Bearer queues::{show};
         Bearer heartbeat::{heartbeat};
         Bearer update_node::{update_node};
         Public webhook::{receive};

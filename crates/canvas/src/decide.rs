@@ -121,7 +121,7 @@ fn describe(node: &NodeView) -> Step {
 }
 
 /// `params.task` when it names a known kind, else what the type asks for.
-fn kind(node: &NodeView) -> Option<Kind> {
+pub(crate) fn kind(node: &NodeView) -> Option<Kind> {
     let named = node
         .params
         .get("task")

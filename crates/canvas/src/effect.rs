@@ -20,6 +20,8 @@ pub enum Effect {
 #[serde(default)]
 pub struct TaskEnd {
     pub task_id: String,
+    /// Of the task's row when it ended: a task that began again has a higher one.
+    pub version: Option<i64>,
     pub node: Option<String>,
     pub kind: Option<Kind>,
     pub state: Option<TaskState>,

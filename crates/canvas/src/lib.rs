@@ -14,6 +14,7 @@ pub mod kinds;
 pub mod moved;
 pub mod plan;
 pub mod restore;
+pub mod retry;
 pub mod value;
 pub mod view;
 pub mod write;

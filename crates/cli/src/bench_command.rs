@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 
 use crate::failure::{Failure, Outcome};
 
-/// Measure what rooms can do, beside baselines in the same run
+/// Measure what rooms or tasks can do, beside baselines in the same run
 ///
 /// Starts a stack of its own on a free port with a temporary state directory, measures it over real
-/// sockets, and does the same with the npm SimpleServer and with a Durable Object on workerd when
-/// Node is there. Progress goes to standard error. docs/benchmarks.md explains the figures.
+/// sockets, and does the same with the npm SimpleServer and with a Durable Object on workerd (rooms),
+/// or with BullMQ on Redis (tasks), when Node and Redis are there. Progress goes to standard error. docs/benchmarks.md explains the figures.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Needs `clash-bench` beside this binary, and the source tree it was built in:
@@ -34,6 +34,8 @@ pub struct BenchArgs {
 enum What {
     /// Acks, deliveries and joins
     Rooms,
+    /// Submissions, results, long queues and ticks
+    Tasks,
 }
 
 /// The program that measures. It is another one because its generators and baselines are no part
@@ -53,6 +55,7 @@ pub fn run(args: BenchArgs) -> Outcome {
     }
     let section = match args.what {
         What::Rooms => "rooms",
+        What::Tasks => "tasks",
     };
     let print = if args.table { "table" } else { "json" };
     let mut command = Command::new(&program);
@@ -85,6 +88,7 @@ mod tests {
             (&["bench", "rooms", "--json", "--quick"], true),
             (&["bench", "rooms", "--table"], true),
             (&["bench", "rooms", "--table", "--json"], false),
+            (&["bench", "tasks", "--quick"], true),
             (&["bench"], false),
             (&["bench", "pictures"], false),
         ] {

@@ -76,6 +76,8 @@ pub enum Command {
     /// Nothing was heard for the length of the lease.
     ExpireLease,
     Cancel,
+    /// Begin again what has failed or was cancelled.
+    Retry,
 }
 
 /// What to write in one transaction.

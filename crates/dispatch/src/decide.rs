@@ -51,6 +51,7 @@ pub fn decide(
         Command::Settled { attempt, asset_id } => settled(task, attempt, asset_id, now_ms),
         Command::ExpireLease => expire_lease(task, now_ms, jitter),
         Command::Cancel => cancel(task, now_ms),
+        Command::Retry => crate::retry::retry(task, now_ms),
     }
 }
 

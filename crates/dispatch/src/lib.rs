@@ -9,6 +9,7 @@ mod decide;
 mod failure;
 mod kind;
 pub mod policy;
+mod retry;
 mod task;
 
 pub use command::{Command, Decision, Rejection, Slot};

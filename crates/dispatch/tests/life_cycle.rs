@@ -203,6 +203,7 @@ fn all_commands(attempt: u32) -> Vec<Command> {
         },
         Command::ExpireLease,
         Command::Cancel,
+        Command::Retry,
     ]
 }
 
@@ -245,9 +246,12 @@ fn tk4_the_chart_of_the_specification_is_the_code() {
 }
 
 #[test]
-fn tk4_what_has_ended_refuses_everything() {
+fn tk4_what_has_ended_refuses_everything_but_a_retry() {
     for task in [finished(), failed(), cancelled()] {
         for command in all_commands(1) {
+            if command == Command::Retry && task.state.name() != StateName::Finished {
+                continue;
+            }
             let rejection = decide(&task, command.clone(), NOW, 0.5).unwrap_err();
             let repeated = task.state.name() == StateName::Finished
                 && matches!(command, Command::Result { .. });
@@ -262,6 +266,26 @@ fn tk4_what_has_ended_refuses_everything() {
                 task.state.name()
             );
         }
+    }
+}
+
+#[test]
+fn tk4_a_retry_is_a_fresh_start_but_for_the_attempts() {
+    for (task, expected) in [
+        (failed(), Ok(())),
+        (cancelled(), Ok(())),
+        (finished(), Err(Rejection::Ended(StateName::Finished))),
+        (waiting(), Err(Rejection::WrongState(StateName::Waiting))),
+        (running(), Err(Rejection::WrongState(StateName::Processing))),
+    ] {
+        let decided = decide(&task, Command::Retry, NOW, 0.5);
+        assert_eq!(decided.as_ref().map(drop).map_err(Clone::clone), expected);
+        let Ok(decision) = decided else { continue };
+        let fresh = Task {
+            attempt: task.attempt,
+            ..waiting()
+        };
+        assert_eq!(decision.task, fresh);
     }
 }
 
@@ -429,7 +453,8 @@ fn tk6_an_earlier_attempt_is_fenced_out() {
             | Command::Busy
             | Command::NoServer { .. }
             | Command::ExpireLease
-            | Command::Cancel => {}
+            | Command::Cancel
+            | Command::Retry => {}
         }
     }
 }

@@ -92,7 +92,12 @@ pub async fn call_streaming(
     })
 }
 
-async fn send(request: http::Request<Bytes>) -> Result<spin_sdk::http::Response, CallError> {
+async fn send(mut request: http::Request<Bytes>) -> Result<spin_sdk::http::Response, CallError> {
+    // Small servers do not understand chunks.
+    if !request.body().is_empty() {
+        let length = HeaderValue::from(request.body().len());
+        request.headers_mut().insert(header::CONTENT_LENGTH, length);
+    }
     spin_sdk::http::send(request.map(Full::new))
         .await
         .map_err(|error| CallError::Connection(format!("{error:?}")))

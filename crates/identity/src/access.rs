@@ -18,6 +18,8 @@ pub enum Action {
     /// See and change who is a member of a tenant, its accounts and invitations; revoke tokens.
     ManageTenant,
     ReadAudit,
+    /// See the queues of a tenant and what failed in them, and let that begin again.
+    OperateTasks,
     ReadMetrics,
     /// Make and remove tenants.
     ManageTenants,
@@ -28,7 +30,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CreateProject,
         Self::ReadProject,
         Self::WriteProject,
@@ -37,6 +39,7 @@ impl Action {
         Self::BackUpProject,
         Self::ManageTenant,
         Self::ReadAudit,
+        Self::OperateTasks,
         Self::ReadMetrics,
         Self::ManageTenants,
         Self::ManageServers,
@@ -150,12 +153,12 @@ mod tests {
     fn gw3_the_matrix_of_roles_and_actions() {
         // In the order of Action::ALL.
         let table = [
-            (Role::Admin, "1111 11 111 111"),
-            (Role::Service, "1111 11 111 111"),
-            (Role::Editor, "1111 00 000 000"),
-            (Role::Agent, "0110 00 000 000"),
-            (Role::Viewer, "0100 00 000 000"),
-            (Role::Server, "0000 00 000 001"),
+            (Role::Admin, "1111 11 1111 111"),
+            (Role::Service, "1111 11 1111 111"),
+            (Role::Editor, "1111 00 0000 000"),
+            (Role::Agent, "0110 00 0000 000"),
+            (Role::Viewer, "0100 00 0000 000"),
+            (Role::Server, "0000 00 0000 001"),
         ];
         for (role, expected) in table {
             let claims = Claims::access("x", role, 0, 60);

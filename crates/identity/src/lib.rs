@@ -13,7 +13,7 @@ pub mod token;
 mod verifier;
 pub mod webhook_link;
 
-pub use access::{Action, Denial, Object, may};
+pub use access::{Action, Denial, OPERATOR_TENANT, Object, may};
 pub use jwks::{KeySet, KeySetError};
 pub use keys::Keys;
 pub use secret::{WeakSecret, check_secret};

@@ -126,6 +126,8 @@ fn body_of(row: &TaskRow, node: &str, provider: Option<String>) -> String {
         ("room", Some(json!(row.project_id))),
         ("effect", Some(json!("update-node"))),
         ("task_id", Some(json!(row.id))),
+        // The row is written with the version after the one that was read.
+        ("version", Some(json!(row.version + 1))),
         ("node", Some(json!(node))),
         ("kind", Some(json!(row.kind))),
         ("state", Some(json!(row.state))),

@@ -151,6 +151,17 @@ async fn write_effect(
             head_seq: 0,
         });
     };
+    // The end of a task that has begun again meanwhile says nothing any more.
+    if let Effect::UpdateNode(end) = effect
+        && let Some(version) = end.version
+        && store::retries::is_past(&locked.transaction, &end.task_id, version).await?
+    {
+        let head_seq = locked.leave().await?;
+        return Ok(Applied {
+            changed: false,
+            head_seq,
+        });
+    }
     let update = locked.open.room.edit(|document| effect.write(document))?;
     let Some(update) = update else {
         let head_seq = locked.leave().await?;

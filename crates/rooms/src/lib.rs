@@ -21,6 +21,7 @@ pub mod load;
 pub mod operate;
 pub mod process;
 pub mod read;
+pub mod retry;
 pub mod room;
 pub mod tick;
 pub mod turn;

@@ -10,6 +10,7 @@ pub mod attempts;
 pub mod audit;
 pub mod buckets;
 pub mod database;
+pub mod dead_letters;
 mod due;
 pub mod effects;
 pub mod entry_links;
@@ -23,7 +24,9 @@ pub mod metrics;
 pub mod migrate;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod operations;
 pub mod projects;
+pub mod retries;
 pub mod revocations;
 pub mod rooms;
 pub mod servers;

@@ -39,6 +39,10 @@ const MIGRATIONS: &[Migration] = &[
         "0008_providers",
         include_str!("../../../migrations/0008_providers.sql"),
     ),
+    (
+        "0009_operations",
+        include_str!("../../../migrations/0009_operations.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.

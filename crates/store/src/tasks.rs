@@ -85,7 +85,7 @@ pub struct TaskRow {
 }
 
 impl TaskRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
         let text = |column: &str| row.text(column).map(str::to_owned);
         let optional = |column: &str| {
             row.optional_text(column)
@@ -187,6 +187,43 @@ pub struct Only<'a> {
     /// Projects of which this principal is a member.
     pub member: Option<&'a str>,
     pub state: Option<&'a str>,
+    pub kind: Option<&'a str>,
+    pub node: Option<&'a str>,
+    /// The class of the error that it failed with.
+    pub class: Option<&'a str>,
+    /// Ended at this time or later.
+    pub since_ms: Option<i64>,
+    /// Ended before this time.
+    pub until_ms: Option<i64>,
+}
+
+impl Only<'_> {
+    /// As the statements of lists number them, from 1 on; a page follows.
+    pub(crate) fn parameters(&self) -> Vec<Value> {
+        let text = |text: Option<&str>| Value::from(text.map(str::to_owned));
+        let projects = self.projects.map(|ids| serde_json::json!(ids).to_string());
+        vec![
+            text(self.tenant),
+            text(self.project),
+            projects.into(),
+            text(self.member),
+            text(self.state),
+            text(self.kind),
+            text(self.node),
+            text(self.class),
+            self.since_ms.into(),
+            self.until_ms.into(),
+        ]
+    }
+}
+
+/// Where a page begins, and how long it is, as the last parameters of a list.
+pub(crate) fn page(after: Option<&Cursor>, limit: i64) -> [Value; 3] {
+    [
+        after.map(|(at_ms, _)| *at_ms).into(),
+        after.map(|(_, id)| id.clone()).into(),
+        limit.into(),
+    ]
 }
 
 /// The newest first.
@@ -196,19 +233,14 @@ pub async fn list(
     after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Vec<TaskRow>, StoreError> {
-    let text = |text: Option<&str>| Value::from(text.map(str::to_owned));
-    let projects = only.projects.map(|ids| serde_json::json!(ids).to_string());
-    let parameters = [
-        text(only.tenant),
-        text(only.project),
-        projects.into(),
-        text(only.member),
-        text(only.state),
-        after.map_or(Value::Null, |(at_ms, _)| (*at_ms).into()),
-        text(after.map(|(_, id)| id.as_str())),
-        limit.into(),
-    ];
-    read_all(database, sql!("tasks/list"), &parameters).await
+    let mut parameters = only.parameters();
+    parameters.extend(page(after, limit));
+    let statement = match (only.project, only.state) {
+        (Some(_), _) => sql!("tasks/list_of_project"),
+        (None, Some("FAILED")) if only.tenant.is_some() => sql!("tasks/list_failed"),
+        (None, _) => sql!("tasks/list"),
+    };
+    read_all(database, statement, &parameters).await
 }
 
 /// Writes everything that a transition may change, if the row still has `task.version`.
@@ -374,7 +406,7 @@ pub async fn tidy(database: &impl Database) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn read_all(
+pub(crate) async fn read_all(
     database: &impl Database,
     statement: &str,
     parameters: &[Value],

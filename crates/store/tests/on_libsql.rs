@@ -13,6 +13,8 @@ mod due;
 mod entrance;
 #[path = "migrations.rs"]
 mod migrations;
+#[path = "operations.rs"]
+mod operations;
 #[path = "rollback.rs"]
 mod rollback;
 #[path = "rooms.rs"]

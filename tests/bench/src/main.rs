@@ -23,6 +23,7 @@ mod sizes;
 mod stack;
 mod starts;
 mod statistics;
+mod tasks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,12 +92,14 @@ enum Section {
     Picture,
     /// Files up and down
     Media,
+    /// Submissions, results, long queues and ticks
+    Tasks,
 }
 
 impl Section {
     /// Whether it measures the stack that all such sections share.
     fn wants_stack(self) -> bool {
-        !matches!(self, Self::Sizes | Self::Starts)
+        !matches!(self, Self::Sizes | Self::Starts | Self::Tasks)
     }
 
     fn wants_simple_server(self) -> bool {
@@ -230,6 +233,7 @@ async fn run(args: Args) -> Result<bool> {
             Section::Rooms => rooms::measure(&bench, &mut report).await,
             Section::Picture => picture::measure(&bench, &mut report).await,
             Section::Media => media::measure(&bench, &mut report).await,
+            Section::Tasks => tasks::measure(&bench, &mut report).await,
         };
         if let Err(error) = measured {
             let name = format!("{section:?}").to_lowercase();

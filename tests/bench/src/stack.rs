@@ -29,10 +29,18 @@ pub struct Stack {
 
 impl Stack {
     pub async fn start(clash: &Path, state_dir: &Path) -> Result<Self> {
+        Self::with(clash, state_dir, &[]).await
+    }
+
+    /// The same with more of the command line.
+    pub async fn with(clash: &Path, state_dir: &Path, more: &[&str]) -> Result<Self> {
         let mut command = command(clash)?;
         command
             .args(["up", "--listen", "127.0.0.1:0", "--state-dir"])
-            .arg(state_dir);
+            .arg(state_dir)
+            .args(more)
+            // A long queue waits for whoever takes it.
+            .args(["--variable", "no_server_timeout_s=3600"]);
         // The limits are in force, and far away.
         for limit in ["rate_limit_read", "rate_limit_write"] {
             command.arg("--variable").arg(format!("{limit}=100000000"));

@@ -23,7 +23,9 @@ pub fn of(path: &str) -> Option<&'static str> {
             "versions" | "history" | "backup" | "restore",
             ..,
         ] => Some("sync"),
-        ["api", "tasks" | "task", ..] | ["update-node"] | ["webhooks", ..] => Some("tasks"),
+        ["api", "tasks" | "task" | "queues" | "dead-letters", ..]
+        | ["update-node"]
+        | ["webhooks", ..] => Some("tasks"),
         ["api", "servers", ..] => Some("registry"),
         ["api", "assets" | "uploads", ..] | ["assets", ..] => Some("assets"),
         _ => None,

@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::entrance::COMPONENTS;
 
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("projects", "Projects: each has a canvas, tasks and assets"),
     (
         "documents",
@@ -26,6 +26,7 @@ const TAGS: [(&str, &str); 12] = [
         "What a project's document was, who changed it, and going back",
     ),
     ("tasks", "Work that is given to providers"),
+    ("operations", "Queues, and what has failed in them"),
     (
         "assets",
         "Pictures, clips, films and whatever else was uploaded or made",

@@ -8,6 +8,7 @@ pub mod history;
 pub mod nodes;
 pub mod operations;
 pub mod poke;
+pub mod retry;
 pub mod tick;
 pub mod turn;
 pub mod updates;

@@ -1,14 +1,13 @@
 //! `GET /api/tasks`, `GET /api/tasks/{id}` (TK4).
 
-use dispatch::StateName;
 use guest::{Answer, Call};
 use http::StatusCode;
 use identity::{Action, Role};
-use problem::{Problem, Slug};
 use serde::Serialize;
 use store::tasks;
 use utoipa::ToSchema;
 
+use crate::filters::Filters;
 use crate::view::{Task, view};
 use crate::world::Platform;
 use crate::{access, store_failed};
@@ -36,34 +35,29 @@ pub async fn get(call: Call) -> Answer {
     params(
         ("project" = Option<String>, Query, description = "Only those of this project"),
         ("state" = Option<String>, Query, description = "Only those in this state"),
+        ("kind" = Option<String>, Query, description = "Only those of this kind"),
+        ("class" = Option<String>, Query, description = "Only those whose error is of this class"),
+        ("node" = Option<String>, Query, description = "Only those of this node"),
+        ("since_ms" = Option<i64>, Query, description = "Only those that ended at this time or later"),
+        ("until_ms" = Option<i64>, Query, description = "Only those that ended before this time"),
         ("limit" = Option<i64>, Query, description = "At most so many", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses((status = 200, description = "Tasks of projects that the caller may see", body = TaskList)))]
 pub async fn list(call: Call) -> Answer {
     let claims = call.claims()?;
     guest::access::in_tenant(claims, Action::ReadProject)?;
-    let wrong = |what: &str| Problem::new(Slug::BadRequest, what);
-    let state = match call.query("state") {
-        Some(text) => Some(
-            StateName::parse(&text)
-                .ok_or_else(|| wrong("state: unknown"))?
-                .as_str(),
-        ),
-        None => None,
-    };
+    let filters = Filters::of(&call)?;
     let page = guest::Page::of(&call)?;
-    let project = call.query("project");
     let platform = Platform::open().await?;
     let database = &platform.database;
-    if let Some(project) = &project {
+    if let Some(project) = &filters.project {
         guest::access::project(database, claims, Action::ReadProject, project).await?;
     }
     let only = tasks::Only {
         tenant: (claims.role != Role::Service).then_some(claims.tenant.as_str()),
-        project: project.as_deref(),
         projects: claims.projects.as_deref(),
         member: (claims.member && claims.role != Role::Admin).then_some(claims.sub.as_str()),
-        state,
+        ..filters.only()
     };
     let rows = tasks::list(database, only, page.cursor.as_ref(), page.limit + 1)
         .await
