@@ -37,7 +37,7 @@ async fn handle(request: Arrived) -> Response {
 
 /// Accounts at providers are not checked, and send no heartbeats.
 fn is_account(server: &store::servers::ServerRow) -> bool {
-    registration::Interface::parse(&server.interface).is_some_and(|one| one.is_account())
+    providers::Interface::parse(&server.interface).is_some_and(|one| one.is_account())
 }
 
 /// Servers may have become free: the tasks that wait are looked at now, best effort.

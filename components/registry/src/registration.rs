@@ -3,8 +3,8 @@
 
 use dispatch::Kind;
 use problem::{Problem, Slug};
-use providers::Allowed;
-use serde::{Deserialize, Serialize};
+use providers::{Allowed, Interface};
+use serde::Deserialize;
 use store::servers::{Model, NewServer};
 use utoipa::ToSchema;
 
@@ -16,52 +16,6 @@ pub const SLOTS: std::ops::RangeInclusive<i64> = 1..=1024;
 pub const TIERS: std::ops::RangeInclusive<i64> = 0..=9;
 pub const RATES: std::ops::RangeInclusive<i64> = 1..=100_000;
 const BATCHES: std::ops::RangeInclusive<i64> = 1..=64;
-
-/// What a server speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Interface {
-    /// The uniform provider interface.
-    #[default]
-    Tasks,
-    /// Answers a prediction at once.
-    Predict,
-    Kling,
-    Gemini,
-    Openai,
-}
-
-impl Interface {
-    pub const ALL: [Self; 5] = [
-        Self::Tasks,
-        Self::Predict,
-        Self::Kling,
-        Self::Gemini,
-        Self::Openai,
-    ];
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.as_str() == text)
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tasks => "tasks",
-            Self::Predict => "predict",
-            Self::Kling => "kling",
-            Self::Gemini => "gemini",
-            Self::Openai => "openai",
-        }
-    }
-
-    /// An account at a provider: it has no health of its own, and somebody pays for it.
-    pub fn is_account(self) -> bool {
-        match self {
-            Self::Tasks | Self::Predict => false,
-            Self::Kling | Self::Gemini | Self::Openai => true,
-        }
-    }
-}
 
 /// What follows when nobody knows whether a paid call was received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]

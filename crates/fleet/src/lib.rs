@@ -3,12 +3,14 @@
 //! Pure: time and randomness are inputs. Accounts at providers are servers, too.
 
 mod choice;
+mod drain;
 mod health;
 mod preservation;
 mod rate;
 mod standing;
 
 pub use choice::{Candidate, Choice, Model, SLOW_START_MS, Wish, choose, model_of};
+pub use drain::{Word, told};
 pub use health::{
     CHECK_LONGEST_MS, CHECK_MS, CHECK_SOON_MS, CHECK_STABLE_MS, CHECK_TIMEOUT_MS, FALL, REMOVE_MS,
     RISE,

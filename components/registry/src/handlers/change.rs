@@ -1,13 +1,14 @@
 //! `PATCH /api/servers/{id}`: drain a server, use it again, or change how much it gets (RG2, TK10).
 
-use fleet::{FALL, ServerState};
+use fleet::{Word, told};
 use guest::{Answer, Call, Db};
 use http::StatusCode;
 use problem::{Problem, Slug};
 use serde::Deserialize;
-use store::servers::{self, Change, ServerRow};
+use store::servers::{self, Change};
 use utoipa::ToSchema;
 
+use crate::check::health_of;
 use crate::registration::{RATES, SLOTS, TIERS, within, wrong};
 use crate::view::{Server, view};
 use crate::{access, dispatch_soon, store_failed};
@@ -35,6 +36,15 @@ enum Wanted {
     Draining,
 }
 
+impl Wanted {
+    fn word(self) -> Word {
+        match self {
+            Self::Online => Word::Use,
+            Self::Draining => Word::Drain,
+        }
+    }
+}
+
 /// Change a server: drain it, use it again, or change its slots, tier or rate
 ///
 /// What is absent stays. A registration that replaces this one brings its own slots, tier and rate,
@@ -59,7 +69,11 @@ pub async fn change(call: Call) -> Answer {
         within(name, value, bounds).map_err(wrong)?;
     }
     let state = match body.state {
-        Some(wanted) => Some(next_state(&server, wanted)?),
+        Some(wanted) => Some(told(health_of(&server), wanted.word()).ok_or_else(|| {
+            conflict(format!(
+                "server {id} is OFFLINE; it is ONLINE again when it answers its checks or sends heartbeats"
+            ))
+        })?),
         None => None,
     };
     let now_ms = guest::now_ms();
@@ -76,22 +90,6 @@ pub async fn change(call: Call) -> Answer {
         .ok_or_else(|| conflict(format!("server {id} is no longer {}", server.state)))?;
     dispatch_soon();
     Ok(guest::json(StatusCode::OK, &view(&row, now_ms)))
-}
-
-fn next_state(server: &ServerRow, wanted: Wanted) -> Result<ServerState, Problem> {
-    match (ServerState::parse(&server.state), wanted) {
-        (_, Wanted::Draining) => Ok(ServerState::Draining),
-        (Some(ServerState::Online), Wanted::Online) => Ok(ServerState::Online),
-        // While it drained it went away.
-        (Some(ServerState::Draining), Wanted::Online) if server.falls >= FALL => {
-            Ok(ServerState::Offline)
-        }
-        (Some(ServerState::Draining), Wanted::Online) => Ok(ServerState::Online),
-        (Some(ServerState::Offline) | None, Wanted::Online) => Err(conflict(format!(
-            "server {} is OFFLINE; it is ONLINE again when it answers its checks or sends heartbeats",
-            server.id
-        ))),
-    }
 }
 
 fn conflict(what: String) -> Problem {
