@@ -119,6 +119,10 @@ impl World for Host {
             .map_err(no_answer)
     }
 
+    async fn sleep(&self, ms: i64) {
+        guest::sleep_ms(u64::try_from(ms).unwrap_or_default()).await;
+    }
+
     async fn asset(&self, project_id: &str, asset_id: &str) -> Result<Vec<u8>, NoAnswer> {
         let expires_at_s = guest::now_s() + LINK_S;
         let query =

@@ -16,9 +16,12 @@ pub const CALL_MS: i64 = 10_000;
 /// a call may take, so that it is repeated only when whoever made it is gone.
 pub const SUBMIT_HOLD_MS: i64 = 15_000;
 
-/// A call whose answer is the result takes as long as the work: at most this long.
-pub const WORK_CALL_MS: i64 = 150_000;
-pub const WORK_HOLD_MS: i64 = WORK_CALL_MS + 10_000;
+/// A call whose answer is the result takes as long as the work: at most this long (TK12).
+pub const WORK_CALL_MS: i64 = 10 * 60_000;
+
+/// Whoever waits for such an answer says so this often, and holds the task for this long each time.
+pub const HEARTBEAT_MS: i64 = 30_000;
+pub const WORK_HOLD_MS: i64 = 3 * HEARTBEAT_MS;
 
 /// A task whose slot is taken is handed on again after this time.
 pub const RESERVE_HOLD_MS: i64 = 10_000;

@@ -216,15 +216,9 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             *parts += 1;
         }
         buffer.drain(..whole);
-        let now_ms = self.world.now_ms();
-        let (hold_ms, lease_ms) = (now_ms + policy::SETTLE_HOLD_MS, now_ms + policy::LEASE_MS);
-        match store::tasks::hold(self.database, &row.id, row.version, hold_ms, lease_ms).await? {
+        match self.hold(row, policy::SETTLE_HOLD_MS).await? {
             true => Ok(()),
-            // A heartbeat raises the version too; only a task that does not settle is lost.
-            false => match store::tasks::find(self.database, &row.id).await? {
-                Some(now) if now.phase == row.phase && now.attempt == row.attempt => Ok(()),
-                _ => Err(Unsettled::Overtaken),
-            },
+            false => Err(Unsettled::Overtaken),
         }
     }
 }

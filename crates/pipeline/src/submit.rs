@@ -1,8 +1,10 @@
 //! Submissions: many at once, each answer written as it comes.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
 use dispatch::{Command, Failure, Phase, State, policy};
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use http::{Request, Response};
 use providers::{AfterLostAnswer, Order};
@@ -89,8 +91,10 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     }
 
     async fn call_alone(&self, asked: Asked) -> Result<Vec<TaskRow>, Error> {
+        let mut asked = asked;
+        let request = std::mem::take(&mut asked.request);
         let bounds = work_bounds(&asked.worker);
-        let (asked, answer) = self.call(asked, bounds).await;
+        let answer = self.call_and_hold(request, bounds, &[&asked.row]).await?;
         let settled = self.take_submit_answer(asked, answer).await?;
         Ok(settled.into_iter().collect())
     }
@@ -110,7 +114,10 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 return Ok(settlements);
             }
         };
-        let answer = self.world.call(request, work_bounds(&worker)).await;
+        let rows: Vec<&TaskRow> = sent.iter().map(|asked| &asked.row).collect();
+        let bounds = work_bounds(&worker);
+        let answer = self.call_and_hold(request, bounds, &rows).await?;
+        drop(rows);
         let read = answer.map(|response| worker.provider().read_batch(&orders, &response));
         drop(orders);
         match read {
@@ -129,6 +136,47 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             }
         }
         Ok(settlements)
+    }
+
+    /// Waits for an answer that takes as long as the work, and holds the tasks meanwhile, so that
+    /// nobody else takes them. Whoever has lost all of them hangs up.
+    async fn call_and_hold(
+        &self,
+        request: Request<Vec<u8>>,
+        bounds: Bounds,
+        rows: &[&TaskRow],
+    ) -> Result<Result<Response<Vec<u8>>, NoAnswer>, Error> {
+        let mut call = pin!(self.world.call(request, bounds));
+        loop {
+            let heartbeat = pin!(self.world.sleep(policy::HEARTBEAT_MS));
+            if let Either::Left((answer, _)) = select(call.as_mut(), heartbeat).await {
+                return Ok(answer);
+            }
+            let mut holds = false;
+            for row in rows {
+                holds |= self.hold(row, policy::WORK_HOLD_MS).await?;
+            }
+            if !holds {
+                return Ok(Err(NoAnswer::Lost("nobody wants it any more".into())));
+            }
+        }
+    }
+
+    /// Keeps a task to oneself for longer; false when it has moved on.
+    pub(crate) async fn hold(&self, row: &TaskRow, hold_ms: i64) -> Result<bool, Error> {
+        let now_ms = self.world.now_ms();
+        let (hold_ms, lease_ms) = (now_ms + hold_ms, now_ms + policy::LEASE_MS);
+        let hold = |version| store::tasks::hold(self.database, &row.id, version, hold_ms, lease_ms);
+        if hold(row.version).await? {
+            return Ok(true);
+        }
+        // A heartbeat raises the version too; only a task in another phase is lost.
+        match store::tasks::find(self.database, &row.id).await? {
+            Some(now) if now.phase == row.phase && now.attempt == row.attempt => {
+                Ok(hold(now.version).await?)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Writes that a task's call goes out; `None` when it is not this one's to make.

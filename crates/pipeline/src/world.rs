@@ -21,6 +21,7 @@ pub trait World {
         request: Request<Vec<u8>>,
         bounds: Bounds,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, NoAnswer>>;
+    fn sleep(&self, ms: i64) -> impl Future<Output = ()>;
     /// The bytes of an asset, for providers that take their inputs inside of the request.
     fn asset(
         &self,

@@ -7,6 +7,7 @@
 mod accounts;
 mod batches;
 mod faults;
+mod held;
 mod paid;
 mod platform;
 mod provider;

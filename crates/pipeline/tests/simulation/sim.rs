@@ -60,6 +60,8 @@ pub struct Sim {
     pub accounts: RefCell<Accounts>,
     /// Nobody sets the clock.
     pub keeps_time: Cell<bool>,
+    /// Providers have got their work, and are at it.
+    pub works: Cell<bool>,
     /// Steps until the platform is killed.
     fuse: Cell<Option<u64>>,
     pub crashed: Cell<bool>,
@@ -81,6 +83,7 @@ impl Sim {
             begun: RefCell::default(),
             accounts: RefCell::default(),
             keeps_time: Cell::new(false),
+            works: Cell::new(false),
             fuse: Cell::new(None),
             crashed: Cell::new(false),
             healed: Cell::new(false),
@@ -249,6 +252,12 @@ impl World for Sim {
     fn webhook_url(&self, provider: &str, task_id: &str, attempt: u32) -> String {
         format!("http://127.0.0.1:8788/webhooks/{provider}/{task_id}.{attempt}")
     }
+    async fn sleep(&self, ms: i64) {
+        let end_ms = self.passed() + ms;
+        while self.passed() < end_ms {
+            yield_now().await;
+        }
+    }
     async fn asset(&self, _project_id: &str, _asset_id: &str) -> Result<Vec<u8>, NoAnswer> {
         Err(NoAnswer::Unreachable("no asset is asked for here".into()))
     }
@@ -266,6 +275,9 @@ impl World for Sim {
         }
         let answer = self.answer(&request);
         yield_now().await;
+        while self.works.get() {
+            yield_now().await;
+        }
         self.step().await;
         if self.fault(8) {
             return Err(NoAnswer::Lost("no answer within 10 s".into()));
