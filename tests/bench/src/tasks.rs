@@ -44,12 +44,7 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         load::through(subject, bench.pick(300, 100)).await?;
     }
     for rate in [1, 10, 100] {
-        let window = Duration::from_secs(bench.pick(10, 5));
-        let what = format!("accepted until dispatched, {rate} tasks/s");
-        let measured =
-            async |subject: &Subject<'_>| load::dispatched(subject, &backend, rate, window).await;
-        let row = row(what, &ours, beside.as_ref(), measured).await?;
-        report.add(row.aim(Aim::P50AtMost(25.0)));
+        paced(bench, report, &backend, rate, &ours, beside.as_ref()).await?;
     }
     let many = bench.pick(2_000, 500);
     let what = format!("submitted until FINISHED, {many} tasks");
@@ -73,6 +68,41 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         bull.stop().await;
     }
     stack.server.stop().await;
+    Ok(())
+}
+
+/// Two rows of one measurement: from asking, and from the answer.
+async fn paced(
+    bench: &Bench,
+    report: &mut Report,
+    backend: &Backend,
+    rate: u32,
+    ours: &Subject<'_>,
+    beside: Option<&Subject<'_>>,
+) -> Result<()> {
+    let window = Duration::from_secs(bench.pick(10, 5));
+    let measured = load::dispatched(ours, backend, rate, window).await?;
+    let baseline = match beside {
+        Some(beside) => Some(load::dispatched(beside, backend, rate, window).await),
+        None => None,
+    };
+    let row = |what: &str, part: fn(&load::Dispatched) -> Figure| {
+        let what = format!("{what} until dispatched, {rate} tasks/s");
+        let mut row = Row::new("tasks", what, "ms", part(&measured));
+        row.baselines.extend(baseline.as_ref().map(|baseline| {
+            Beside {
+                name: NAME,
+                figure: baseline
+                    .as_ref()
+                    .map(part)
+                    .map_err(|why| format!("{why:#}")),
+            }
+        }));
+        row
+    };
+    report.add(row("submitted", |dispatched| dispatched.asked));
+    let accepted = row("accepted", |dispatched| dispatched.accepted);
+    report.add(accepted.aim(Aim::P50AtMost(25.0)));
     Ok(())
 }
 

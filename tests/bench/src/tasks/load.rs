@@ -128,12 +128,19 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Submits `count` tasks, the n-th not before `pause * n`; ids, and when each was accepted.
+/// A task that was submitted.
+struct Submitted {
+    id: String,
+    asked: Instant,
+    accepted: Instant,
+}
+
+/// Submits `count` tasks, the n-th not before `pause * n`.
 async fn submit_all(
     subject: &Subject<'_>,
     count: usize,
     pause: Duration,
-) -> Result<Vec<(String, Instant)>> {
+) -> Result<Vec<Submitted>> {
     let (next, accepted) = (Cell::new(0), RefCell::new(Vec::with_capacity(count)));
     let begin = Instant::now();
     let client = async || {
@@ -145,39 +152,57 @@ async fn submit_all(
             }
             let due = begin + pause * u32::try_from(number)?;
             tokio::time::sleep_until(due.into()).await;
+            let asked = Instant::now();
             let id = subject.submit(&mut connection).await?;
-            accepted.borrow_mut().push((id, Instant::now()));
+            accepted.borrow_mut().push(Submitted {
+                id,
+                asked,
+                accepted: Instant::now(),
+            });
         }
     };
     try_join_all((0..CLIENTS.min(count)).map(|_| client())).await?;
     Ok(accepted.into_inner())
 }
 
-/// From the answer to a submission until the backend has it.
+/// From asking until the backend has it, and from the answer: medians and percentiles.
+pub struct Dispatched {
+    pub asked: Figure,
+    pub accepted: Figure,
+}
+
+/// Submits at a pace.
 pub async fn dispatched(
     subject: &Subject<'_>,
     backend: &Backend,
     rate: u32,
     window: Duration,
-) -> Result<Figure> {
+) -> Result<Dispatched> {
     let count = usize::try_from(u64::from(rate) * window.as_secs())?;
     let mut connection = Connection::open(subject.server().address).await?;
     let before = subject.finished(&mut connection).await?;
     let cpu = subject.server().cpu();
-    let accepted = submit_all(subject, count, Duration::from_secs(1) / rate).await?;
+    let submitted = submit_all(subject, count, Duration::from_secs(1) / rate).await?;
     subject
         .until(&mut connection, before + count as u64)
         .await?;
-    let latency = |(id, accepted): &(String, Instant)| {
-        let received = backend
-            .received(id)
-            .with_context(|| format!("{id} never came"))?;
-        // It may come before the answer does.
-        anyhow::Ok(micros(received.saturating_duration_since(*accepted)))
-    };
-    let latencies = accepted.iter().map(latency).collect::<Result<Vec<_>>>()?;
     let used = subject.server().cpu_since(cpu);
-    Ok(Figure::rate(latencies, window).with_cpu(used, count as u64))
+    let since = |moment: fn(&Submitted) -> Instant| {
+        let latency = |task: &Submitted| {
+            let received = backend.received(&task.id);
+            let received = received.with_context(|| format!("{} never came", task.id))?;
+            // It may come before the answer does.
+            anyhow::Ok(micros(received.saturating_duration_since(moment(task))))
+        };
+        let latencies = submitted.iter().map(latency).collect::<Result<Vec<_>>>()?;
+        let figure = Figure::rate(latencies, window).with_cpu(used, count as u64);
+        let value = figure.p50_ms.unwrap_or_default();
+        anyhow::Ok(Figure { value, ..figure })
+    };
+    Ok(Dispatched {
+        asked: since(|task| task.asked)?,
+        accepted: since(|task| task.accepted)?,
+    })
 }
 
 /// From the first submission until all are finished, as fast as they are taken.
