@@ -131,7 +131,7 @@ impl Registration {
         within("tier", Some(self.tier), &TIERS)?;
         within("rate_per_min", self.rate_per_min, &RATES)?;
         within("batch", Some(self.batch), &BATCHES)?;
-        if self.batch > 1 && self.interface.is_account() {
+        if self.batch > 1 && !self.interface.takes_batches() {
             let interface = self.interface.as_str();
             return Err(format!("batch: {interface} takes one task at a time"));
         }

@@ -21,6 +21,7 @@ pub(crate) fn retry(task: &Task, now_ms: i64) -> Result<Decision, Rejection> {
     Ok(Decision {
         task: Task {
             state,
+            failures: 0,
             ..task.clone()
         },
         slot: Slot::Keep,
