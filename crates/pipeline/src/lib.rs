@@ -9,6 +9,7 @@ mod acquire;
 mod answer;
 mod apply;
 mod batches;
+mod begin;
 mod effect;
 mod follow;
 mod order;

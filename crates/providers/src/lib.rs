@@ -12,6 +12,7 @@ mod failure;
 pub mod gemini;
 mod guard;
 mod inline;
+mod interface;
 pub mod kling;
 pub mod openai;
 pub mod predict;
@@ -29,7 +30,8 @@ pub use cost::{Cost, Told};
 pub use failure::{CallFailure, Class};
 pub use guard::Allowed;
 pub use inline::{INLINE_ANSWER_BYTES, INLINE_BYTES, Inline, decoded};
-pub use provider::{AfterLostAnswer, Interface, Order, Provider, Spent, Submitted};
+pub use interface::{AfterLostAnswer, Interface};
+pub use provider::{Order, Provider, Spent, Submitted};
 pub use reach::{Reach, reach};
 pub use report::{Product, Report, Wanted, parse_report};
 pub use request::{

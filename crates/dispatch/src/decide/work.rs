@@ -1,0 +1,243 @@
+//! In somebody's hands: sent, accepted, alive, silent.
+
+use super::end::{fail, give_up};
+use super::{fence, keeping_slot, refused, to};
+use crate::command::{Decision, Rejection};
+use crate::policy::{self, backoff_ms, poll_interval_ms};
+use crate::{Failure, Phase, State, Task};
+
+/// Whoever writes this makes the call; a second one finds another phase.
+pub(super) fn send(
+    task: &Task,
+    attempt: u32,
+    hold_ms: i64,
+    now_ms: i64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        is_paid,
+        phase: Phase::Reserve | Phase::Submit,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    Ok(keeping_slot(to(
+        task,
+        State::Processing {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            lease_expires_at_ms: now_ms + policy::LEASE_MS,
+            next_action_at_ms: now_ms + hold_ms.min(policy::PROCESSING_PAUSE_MS),
+            misses: 0,
+            is_paid: *is_paid,
+            phase: Phase::Submit,
+        },
+    )))
+}
+
+pub(super) fn submitted(
+    task: &Task,
+    attempt: u32,
+    external_id: Option<String>,
+    now_ms: i64,
+) -> Result<Decision, Rejection> {
+    // Without an id there is nothing to ask for; the lease alone says when to give up.
+    let look_ms = match external_id {
+        Some(_) => policy::POLL_FIRST_MS,
+        None => policy::LEASE_MS,
+    };
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        is_paid,
+        phase: Phase::Submit,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    Ok(keeping_slot(to(
+        task,
+        State::Processing {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            lease_expires_at_ms: now_ms + policy::LEASE_MS,
+            next_action_at_ms: now_ms + look_ms,
+            misses: 0,
+            is_paid: *is_paid,
+            phase: Phase::Running {
+                external_id,
+                progress: 0.0,
+            },
+        },
+    )))
+}
+
+pub(super) fn progress(
+    task: &Task,
+    attempt: u32,
+    reported: Option<f64>,
+    now_ms: i64,
+    jitter: f64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        next_action_at_ms,
+        is_paid,
+        phase,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    let age_ms = now_ms - started_at_ms;
+    if age_ms >= policy::ATTEMPT_MS {
+        let message = format!(
+            "the provider did not finish within {} minutes",
+            policy::ATTEMPT_MS / 60_000
+        );
+        return give_up(task, Failure::retryable(message), now_ms, jitter);
+    }
+    let (phase, next_action_at_ms) = match phase {
+        Phase::Running {
+            external_id,
+            progress,
+        } => {
+            // Progress only grows; a late answer must not set it back.
+            let progress = reported.unwrap_or(0.0).clamp(*progress, 1.0);
+            let phase = Phase::Running {
+                external_id: external_id.clone(),
+                progress,
+            };
+            let look_ms = match external_id {
+                Some(_) => poll_interval_ms(age_ms),
+                None => policy::LEASE_MS,
+            };
+            (phase, now_ms + look_ms)
+        }
+        Phase::Reserve | Phase::Submit | Phase::Settling { .. } => {
+            (phase.clone(), *next_action_at_ms)
+        }
+    };
+    Ok(keeping_slot(to(
+        task,
+        State::Processing {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            lease_expires_at_ms: now_ms + policy::LEASE_MS,
+            next_action_at_ms,
+            misses: 0,
+            is_paid: *is_paid,
+            phase,
+        },
+    )))
+}
+
+pub(super) fn miss(
+    task: &Task,
+    attempt: u32,
+    failure: Failure,
+    now_ms: i64,
+    jitter: f64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        lease_expires_at_ms,
+        misses,
+        is_paid,
+        phase,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    if *is_paid {
+        return doubt(task, attempt, failure, now_ms, jitter);
+    }
+    let misses = misses + 1;
+    if misses >= policy::MISSES || now_ms >= *lease_expires_at_ms {
+        return fail(task, failure, None, now_ms, jitter);
+    }
+    let pause_ms = match phase {
+        Phase::Reserve | Phase::Submit | Phase::Settling { .. } => backoff_ms(misses, jitter),
+        Phase::Running { .. } => policy::POLL_FIRST_MS,
+    };
+    Ok(keeping_slot(to(
+        task,
+        State::Processing {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            lease_expires_at_ms: *lease_expires_at_ms,
+            next_action_at_ms: now_ms + pause_ms,
+            misses,
+            is_paid: false,
+            phase: phase.clone(),
+        },
+    )))
+}
+
+/// What is paid for may be there, or under way. The attempt keeps its slot while that is found
+/// out, for as long as an attempt may take; then it ends, because to ask again might be to pay
+/// twice.
+pub(super) fn doubt(
+    task: &Task,
+    attempt: u32,
+    failure: Failure,
+    now_ms: i64,
+    jitter: f64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    let State::Processing {
+        server_id,
+        started_at_ms,
+        misses,
+        is_paid,
+        phase,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    if now_ms - started_at_ms >= policy::ATTEMPT_MS {
+        return give_up(task, failure, now_ms, jitter);
+    }
+    let pause_ms = (policy::DOUBT_FIRST_MS << (*misses).min(8)).min(policy::DOUBT_CAP_MS);
+    Ok(keeping_slot(to(
+        task,
+        State::Processing {
+            server_id: server_id.clone(),
+            started_at_ms: *started_at_ms,
+            lease_expires_at_ms: now_ms + policy::LEASE_MS,
+            next_action_at_ms: now_ms + pause_ms,
+            misses: misses.saturating_add(1),
+            is_paid: *is_paid,
+            phase: phase.clone(),
+        },
+    )))
+}
+
+pub(super) fn expire_lease(task: &Task, now_ms: i64, jitter: f64) -> Result<Decision, Rejection> {
+    let State::Processing {
+        lease_expires_at_ms,
+        ..
+    } = &task.state
+    else {
+        return Err(refused(task));
+    };
+    if now_ms < *lease_expires_at_ms {
+        return Err(Rejection::LeaseHolds);
+    }
+    let message = format!(
+        "nothing was heard of the task for {} s",
+        policy::LEASE_MS / 1000
+    );
+    give_up(task, Failure::retryable(message), now_ms, jitter)
+}
