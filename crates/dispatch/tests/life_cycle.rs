@@ -254,7 +254,7 @@ fn tk4_what_has_ended_refuses_everything_but_a_retry() {
             }
             let rejection = decide(&task, command.clone(), NOW, 0.5).unwrap_err();
             let repeated = task.state.name() == StateName::Finished
-                && matches!(command, Command::Result { .. });
+                && matches!(command, Command::Result { .. } | Command::Complete { .. });
             let expected = match repeated {
                 true => Rejection::SameResult,
                 false => Rejection::Ended(task.state.name()),

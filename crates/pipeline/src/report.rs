@@ -1,12 +1,13 @@
 //! What providers say of a task, by poll, callback or answer: all end here, once (TK5).
 
 use dispatch::{Command, Failure, Rejection};
-use providers::{Product, Report};
+use providers::{Product, Report, Wanted};
 use store::tasks::TaskRow;
 use store::{Database, StoreError};
 
 use crate::answer::fail;
 use crate::apply::Extra;
+use crate::follow::wanted;
 use crate::submit::attempt_of;
 use crate::{Applied, Error, Pipeline, World};
 
@@ -52,6 +53,12 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             Report::Finished(product) if is_inside(&product) => {
                 return self.take_inside(row, spoken_of, product, usage).await;
             }
+            // A text is all there is to store.
+            Report::Finished(product) if wanted(&row)? == Wanted::Text => Command::Complete {
+                attempt: spoken_of,
+                result: text_of(&product)?,
+                asset_id: None,
+            },
             Report::Finished(product) => Command::Result {
                 attempt,
                 result: text_of(&product)?,

@@ -21,20 +21,34 @@ pub async fn folder(root: &Path, name: &str, package: &str) -> Result<PathBuf> {
         return Ok(folder);
     }
     eprintln!("installing the npm packages of {name} …");
-    let mut install = Command::new("npm");
-    install
-        .args(["ci", "--silent", "--no-audit", "--no-fund"])
+    // A lock file that was made on another platform may lack what is optional there: some npm
+    // refuse it, and then the versions of package.json have to do.
+    let told = match npm(&folder, &["ci"]).await {
+        Ok(()) => return Ok(folder),
+        Err(told) => told,
+    };
+    npm(&folder, &["install", "--no-package-lock"])
+        .await
+        .with_context(|| format!("npm ci: {told}"))?;
+    Ok(folder)
+}
+
+async fn npm(folder: &Path, command: &[&str]) -> Result<()> {
+    let mut npm = Command::new("npm");
+    npm.args(command)
+        .args(["--no-audit", "--no-fund"])
         // Nothing of them is built here.
         .arg("--ignore-scripts")
-        .current_dir(&folder);
-    let installed = tokio::time::timeout(INSTALL_LIMIT, install.kill_on_drop(true).output()).await;
-    let output = installed
-        .context("npm ci takes too long")?
+        .current_dir(folder)
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(INSTALL_LIMIT, npm.output())
+        .await
+        .context("npm takes too long")?
         .context("npm is not installed")?;
     ensure!(
         output.status.success(),
-        "npm ci: {}",
-        String::from_utf8_lossy(&output.stderr)
+        "{}",
+        String::from_utf8_lossy(&output.stderr).trim()
     );
-    Ok(folder)
+    Ok(())
 }

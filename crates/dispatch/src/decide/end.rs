@@ -132,6 +132,20 @@ pub(super) fn complete(
     asset_id: Option<String>,
     now_ms: i64,
 ) -> Result<Decision, Rejection> {
+    let known = match &task.state {
+        State::Finished { result, .. } => Some(result),
+        State::Processing {
+            phase: Phase::Settling { result, .. },
+            ..
+        } => Some(result),
+        _ => None,
+    };
+    if let Some(known) = known {
+        return Err(match *known == result {
+            true => Rejection::SameResult,
+            false => Rejection::OtherResult,
+        });
+    }
     fence(task, attempt)?;
     let State::Processing {
         server_id,
@@ -140,10 +154,7 @@ pub(super) fn complete(
         ..
     } = &task.state
     else {
-        return Err(match &task.state {
-            State::Processing { .. } => Rejection::OtherResult,
-            _ => refused(task),
-        });
+        return Err(refused(task));
     };
     Ok(ended(
         task,
