@@ -55,8 +55,10 @@ test-api: build ## Fuzz the API by its own description (EXAMPLES requests an ope
 	@scripts/test-api.sh $(CLASH)
 
 SEEDS ?= 5000
-simulate: ## Play SEEDS simulations of rooms (5000), from FIRST on
+simulate: ## Play SEEDS simulations (5000) of rooms, from FIRST on, of tasks and of servers
 	SEEDS=$(SEEDS) cargo test --release --locked -p rooms --test simulation -- --nocapture
+	SEEDS=$(SEEDS) cargo test --release --locked -p pipeline --test simulation -- --nocapture rl1
+	SEEDS=$(SEEDS) cargo test --release --locked -p fleet --test flapping -- --nocapture
 
 KILLS ?= 50
 soak: build ## Kill the platform KILLS times (50) under the load of twenty writers
