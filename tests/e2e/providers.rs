@@ -98,6 +98,68 @@ async fn tk8_the_result_inside_of_an_answer_becomes_an_asset() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tk8_an_openai_compatible_account_draws_and_writes_and_its_refusals_are_told() {
+    let stack = Stack::start().await;
+    let project = stack.project("tk8-openai").await;
+    let service = Account::start().await;
+    let url = format!("{}/openai/v1", service.url);
+    let account = json!({
+        "url": url, "kinds": ["image_gen", "text_gen"],
+        "models": [{"name": "gpt-image-1"}, {"name": "deepseek-r1"}],
+    });
+    let admin = stack.api("root", "admin");
+    service.register(&admin, "openai", account).await;
+    let api = stack.api("alice", "editor");
+    let drawn = ended(&api, &submit(&api, &project, "a boat").await).await;
+    assert_eq!(drawn["state"], "FINISHED", "{drawn}");
+    assert_eq!(drawn["usage"]["tokens"]["total_tokens"], 1065, "{drawn}");
+    let ask = async |prompt: &str| {
+        let params = json!({"model": "deepseek-r1"});
+        let body =
+            json!({"project": project, "kind": "text_gen", "prompt": prompt, "params": params});
+        let reply = api.post("/api/task", &body).await;
+        assert_eq!(reply.status, 202, "{}", reply.text());
+        ended(&api, reply.json()["task_id"].as_str().expect("an id")).await
+    };
+    let written = ask("a scene").await;
+    assert_eq!(
+        written["result"]["text"], "INT. A COLOUR. DAY.",
+        "{written}"
+    );
+    let asked = service.begun();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0].authorization, "Bearer the-key");
+    assert_eq!(
+        (&asked[0].body["model"], &asked[1].body["model"]),
+        (&json!("gpt-image-1"), &json!("deepseek-r1"))
+    );
+    for (status, code, words, class) in [
+        (400, "content_policy_violation", "not allowed", "moderation"),
+        (401, "invalid_api_key", "no such key", "terminal"),
+    ] {
+        let error =
+            json!({"error": {"message": words, "type": "invalid_request_error", "code": code}});
+        service.next(Next::Refuse(status, error));
+        let refused = ask("another").await;
+        assert_eq!(refused["state"], "FAILED", "{code}: {refused}");
+        assert_eq!(refused["error"]["class"], class, "{code}: {refused}");
+        let message = refused["error"]["message"].as_str().expect("a message");
+        assert!(message.contains(words), "{code}: {refused}");
+    }
+    // An error of the service itself is none of the task's: it is asked again.
+    service.next(Next::Refuse(
+        503,
+        json!({"error": {"message": "overloaded"}}),
+    ));
+    let retried = ask("once more").await;
+    assert_eq!(
+        (retried["state"].as_str(), retried["attempt"].as_i64()),
+        (Some("FINISHED"), Some(2)),
+        "{retried}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tk7_a_paid_call_whose_answer_is_lost_is_looked_up_or_given_up_and_never_repeated() {
     let stack = Stack::start().await;
     let project = stack.project("tk7-lost").await;

@@ -87,6 +87,8 @@ impl Account {
             .route("/v1/images/generations", post(kling_begins))
             .route("/v1/images/generations/{id}", get(kling_tells))
             .route("/v1beta/models/{call}", post(gemini))
+            .route("/openai/v1/images/generations", post(openai_draws))
+            .route("/openai/v1/chat/completions", post(openai_answers))
             .route("/files/{name}", get(file))
             .with_state(shared.clone());
         let server = tokio::spawn(async move {
@@ -280,6 +282,28 @@ async fn gemini(
         "modelVersion": model, "responseId": "r",
     }))
     .into_response()
+}
+
+async fn openai_draws(State(shared): State<Handle>, headers: HeaderMap, body: Bytes) -> Response {
+    let begun = begun(&headers, &body, "");
+    if let Some(trouble) = troubled(&shared, |state| state.begun.push(begun)) {
+        return trouble;
+    }
+    let url = with(&shared, |state| format!("{}/files/a.png", state.url));
+    let usage = json!({"input_tokens": 9, "output_tokens": 1056, "total_tokens": 1065});
+    Json(json!({"created": 1_713_833_628, "data": [{"url": url}], "usage": usage})).into_response()
+}
+
+async fn openai_answers(State(shared): State<Handle>, headers: HeaderMap, body: Bytes) -> Response {
+    let begun = begun(&headers, &body, "");
+    if let Some(trouble) = troubled(&shared, |state| state.begun.push(begun)) {
+        return trouble;
+    }
+    let message = json!({"role": "assistant", "content": "INT. A COLOUR. DAY."});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+    let usage = json!({"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21});
+    Json(json!({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}))
+        .into_response()
 }
 
 async fn file(Path(name): Path<String>) -> Response {
