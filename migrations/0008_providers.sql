@@ -42,7 +42,7 @@ CREATE TABLE new_servers (
     changed_at_ms INTEGER NOT NULL,
     next_check_at_ms INTEGER NOT NULL,
     created_at_ms INTEGER NOT NULL,
-    UNIQUE (owner, url, account)
+    UNIQUE (tenant, owner, url, account)
 ) STRICT
 --;;
 INSERT INTO new_servers (id, tenant, owner, name, url, kinds, token, slots, used, state, rises, falls,

@@ -38,7 +38,7 @@ async fn rg1_registrations_that_make_no_sense_are_refused_field_by_field() {
             json!({"rate_per_min": 0}),
             "rate_per_min: 1 to 100000",
         ),
-        (&server, json!({"batch": 65}), "batch: 1 to 64"),
+        (&server, json!({"batch": 33}), "batch: 1 to 32"),
         (&server, json!({"slots": 0}), "slots: 1 to 1024"),
         (&server, json!({"account": "a".repeat(101)}), "account:"),
         (

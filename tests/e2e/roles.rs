@@ -114,6 +114,7 @@ impl Things {
             "createUser" => {
                 json!({"login": format!("u{number}@example.org"), "name": "n", "role": "viewer"})
             }
+            "changeServer" => json!({"slots": 4}),
             "changeUser" => json!({"role": "viewer"}),
             "changePassword" => json!({"old": "long enough 1", "new": "long enough 2"}),
             "revokeTokens" => json!({"sub": "nobody-at-all"}),

@@ -15,7 +15,8 @@ const MODELS: usize = 64;
 pub const SLOTS: std::ops::RangeInclusive<i64> = 1..=1024;
 pub const TIERS: std::ops::RangeInclusive<i64> = 0..=9;
 pub const RATES: std::ops::RangeInclusive<i64> = 1..=100_000;
-const BATCHES: std::ops::RangeInclusive<i64> = 1..=64;
+/// As many tasks of a kind as dispatch looks at.
+const BATCHES: std::ops::RangeInclusive<i64> = 1..=32;
 
 /// What follows when nobody knows whether a paid call was received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -57,7 +58,7 @@ pub struct Registration {
     rate_per_min: Option<i64>,
     #[serde(default)]
     on_lost_answer: OnLostAnswer,
-    /// Tasks that go out together, 1 to 64.
+    /// Tasks that go out together, 1 to 32.
     #[serde(default = "default_batch")]
     batch: i64,
 }

@@ -51,6 +51,12 @@ pub enum Command {
         attempt: u32,
         failure: Failure,
     },
+    /// The provider refused to begin.
+    Refuse {
+        attempt: u32,
+        failure: Failure,
+        retry_after_ms: Option<i64>,
+    },
     /// The attempt failed.
     Fail {
         attempt: u32,

@@ -33,6 +33,12 @@ pub const BATCH_WAIT_MS: i64 = 30_000;
 pub const DOUBT_FIRST_MS: i64 = 2_000;
 pub const DOUBT_CAP_MS: i64 = 30_000;
 
+/// Doubts in a row before the attempt is given up: half an hour of them.
+pub const DOUBTS: u32 = 62;
+
+/// An attempt that was put off so often is a failure all the same.
+pub const DEFERRALS: u32 = 200;
+
 /// The pause of a task that a provider put off, unless it says how long.
 pub const DEFER_MS: i64 = 2_000;
 

@@ -164,6 +164,11 @@ fn all_commands(attempt: u32) -> Vec<Command> {
             attempt,
             failure: retryable.clone(),
         },
+        Command::Refuse {
+            attempt,
+            failure: terminal.clone(),
+            retry_after_ms: None,
+        },
         Command::Complete {
             attempt,
             result: "{}".into(),
@@ -440,6 +445,7 @@ fn tk6_an_earlier_attempt_is_fenced_out() {
             Command::Send { .. }
             | Command::Defer { .. }
             | Command::Doubt { .. }
+            | Command::Refuse { .. }
             | Command::Complete { .. }
             | Command::Submitted { .. }
             | Command::Progress { .. }
@@ -600,8 +606,8 @@ fn tk7_what_may_have_been_paid_for_is_looked_for_and_never_begun_again() {
     for phase in [Phase::Submit, running] {
         let mut task = paid(phase);
         let mut now_ms = NOW;
-        // Far more misses than end an attempt that costs nothing.
-        for _ in 0..20 {
+        // Far more misses than end an attempt that costs nothing: half an hour of them.
+        for _ in 0..policy::DOUBTS {
             let failure = Failure::retryable("no answer");
             let miss = Command::Miss {
                 attempt: 1,
@@ -622,7 +628,8 @@ fn tk7_what_may_have_been_paid_for_is_looked_for_and_never_begun_again() {
             attempt: 1,
             failure,
         };
-        let end = decide(&task, doubt, NOW + policy::ATTEMPT_MS, 0.5).unwrap();
+        assert!((28..35).contains(&((now_ms - NOW) / 60_000)), "{now_ms}");
+        let end = decide(&task, doubt, now_ms, 0.5).unwrap();
         let State::Failed { failure, .. } = end.task.state else {
             panic!("begun again: {:?}", end.task)
         };
@@ -654,4 +661,18 @@ fn tk6_one_of_two_sends_a_reserved_task() {
     };
     assert_eq!(next_action_at_ms, NOW + 160_000);
     assert!(lease_expires_at_ms > next_action_at_ms);
+}
+
+#[test]
+fn tk7_a_refusal_of_a_second_submission_does_not_end_what_the_first_began() {
+    let refusal = |failure| Command::Refuse {
+        attempt: 1,
+        failure,
+        retry_after_ms: None,
+    };
+    let terminal = Failure::terminal("the id is taken");
+    let begun = decide(&running(), refusal(terminal.clone()), NOW, 0.5);
+    assert_eq!(begun, Err(Rejection::WrongState(StateName::Processing)));
+    let refused = decide(&submit(), refusal(terminal), NOW, 0.5).unwrap();
+    assert_eq!(refused.task.state.name(), StateName::Failed);
 }

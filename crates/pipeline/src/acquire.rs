@@ -45,14 +45,16 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 break;
             }
             let pass = self.acquire().await?;
+            let acquired = pass.acquired.len();
+            // First what others wait for: they hold slots, and their time runs.
+            self.submit(pass.acquired).await?;
             for effect in &pass.effects {
                 self.deliver(effect).await;
             }
-            if pass.acquired.is_empty() {
+            if acquired == 0 {
                 break;
             }
-            taken += pass.acquired.len();
-            self.submit(pass.acquired).await?;
+            taken += acquired;
         }
         Ok(taken)
     }
@@ -106,10 +108,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                     let server = &mut servers[fit[at]];
                     row.model = model_of(&candidates[at], &wish).map(str::to_owned);
                     let worker = Worker::of(server.clone(), &row);
-                    row.weight = worker
-                        .provider()
-                        .weight(&row.kind, &params)
-                        .min(server.slots);
+                    row.weight = 1;
                     if !store::servers::reserve(
                         transaction,
                         &server.id,

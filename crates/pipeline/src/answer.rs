@@ -1,19 +1,103 @@
 //! What the answer to a submission leads to.
 
-use dispatch::{Command, Failure, Rejection};
+use dispatch::{Command, Failure, Rejection, decide};
 use fleet::CallOutcome;
 use http::Response;
 use providers::{AfterLostAnswer, Begun, CallFailure, Class, Order, Spent, Submitted};
-use store::Database;
 use store::tasks::TaskRow;
+use store::{Database, StoreError, begin, or_rollback};
 
 use crate::apply::Extra;
 use crate::order::Worker;
+use crate::row::{row_of, task_of};
 use crate::server::{class_of, outcome_of};
 use crate::submit::{Asked, attempt_of};
 use crate::{Applied, Error, NoAnswer, Pipeline, Reported, World};
 
 impl<D: Database, W: World> Pipeline<'_, D, W> {
+    /// The rows to settle, of answers that came at the same time. Most of them say that the task was
+    /// accepted, which is written in one transaction.
+    pub(crate) async fn take_submit_answers(
+        &self,
+        answers: Vec<(Asked, Result<Response<Vec<u8>>, NoAnswer>)>,
+    ) -> Result<Vec<TaskRow>, Error> {
+        let mut settlements = Vec::new();
+        let mut accepted = Vec::new();
+        for (asked, answer) in answers {
+            match answer {
+                Ok(response) => {
+                    let provider = asked.worker.provider();
+                    let read = |order: &Order| provider.read_submit(order, &response);
+                    let submitted = asked.prepared.with(read);
+                    match &submitted.outcome {
+                        Ok(Begun::Accepted { .. } | Begun::Unnamed { .. }) => {
+                            accepted.push((asked, submitted));
+                        }
+                        Ok(Begun::Ended(_)) | Err(_) => {
+                            settlements.extend(self.take_submitted(asked, submitted).await?);
+                        }
+                    }
+                }
+                lost @ Err(_) => settlements.extend(self.take_submit_answer(asked, lost).await?),
+            }
+        }
+        if accepted.len() > 1 {
+            accepted = self.accept_together(accepted).await?;
+        }
+        for (asked, submitted) in accepted {
+            settlements.extend(self.take_submitted(asked, submitted).await?);
+        }
+        Ok(settlements)
+    }
+
+    /// Those that could not be written because somebody else has written their task.
+    async fn accept_together(
+        &self,
+        accepted: Vec<(Asked, Submitted)>,
+    ) -> Result<Vec<(Asked, Submitted)>, Error> {
+        for (asked, _) in &accepted {
+            self.called(&asked.worker, CallOutcome::Answered).await?;
+        }
+        let transaction = begin(self.database).await?;
+        let written = self.accept_in(&transaction, &accepted).await;
+        let written = or_rollback(self.database, written).await?;
+        transaction.commit().await?;
+        let left = accepted.into_iter().zip(written);
+        Ok(left
+            .filter_map(|(accepted, is_written)| (!is_written).then_some(accepted))
+            .collect())
+    }
+
+    /// Which of them are written.
+    async fn accept_in(
+        &self,
+        transaction: &impl Database,
+        accepted: &[(Asked, Submitted)],
+    ) -> Result<Vec<bool>, StoreError> {
+        let now_ms = self.world.now_ms();
+        let mut written = Vec::with_capacity(accepted.len());
+        for (asked, submitted) in accepted {
+            let external_id = match &submitted.outcome {
+                Ok(Begun::Accepted { external_id }) => Some(external_id.clone()),
+                _ => None,
+            };
+            let task = task_of(&asked.row)?;
+            let command = Command::Submitted {
+                attempt: task.attempt,
+                external_id,
+            };
+            written.push(match decide(&task, command, now_ms, self.world.jitter()) {
+                Ok(decision) => {
+                    let mut after = row_of(&asked.row, &decision.task, now_ms)?;
+                    after.usage = spent(&submitted.spent).or(after.usage);
+                    store::tasks::replace(transaction, &after).await?
+                }
+                Err(_) => false,
+            });
+        }
+        Ok(written)
+    }
+
     /// The row to settle, when the answer was the result.
     pub(crate) async fn take_submit_answer(
         &self,
@@ -47,7 +131,10 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             Ok(_) => CallOutcome::Answered,
             Err(failure) => outcome_of(failure),
         };
-        self.called(&worker, outcome).await?;
+        // What is said of the server must not cost the answer.
+        if let Err(error) = self.called(&worker, outcome).await {
+            self.world.report("what a call says of its server", &error);
+        }
         let spent = spent(&submitted.spent);
         let command = match submitted.outcome {
             Ok(Begun::Accepted { external_id }) => Command::Submitted {
@@ -65,10 +152,15 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                     Reported::Done { .. } | Reported::Repeated | Reported::Refused(_) => None,
                 });
             }
-            Err(failure) if submitted.is_doubtful => Command::Doubt {
-                attempt,
-                failure: Failure::unknown(failure.message),
-            },
+            Err(failure) if submitted.is_doubtful => {
+                match worker.provider().interface.after_lost_answer() {
+                    AfterLostAnswer::Nothing => lost(attempt, &failure.message, &worker),
+                    AfterLostAnswer::Repeat | AfterLostAnswer::LookUp => Command::Doubt {
+                        attempt,
+                        failure: Failure::unknown(failure.message),
+                    },
+                }
+            }
             Err(failure) => refused(attempt, failure),
         };
         let external_id = match &command {
@@ -102,7 +194,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         no_answer: NoAnswer,
     ) -> Result<(), Error> {
         if let NoAnswer::Unreachable(_) | NoAnswer::Lost(_) = &no_answer {
-            self.suspect(&row, &no_answer).await?;
+            self.suspect(worker, &no_answer).await?;
             self.called(worker, CallOutcome::Failed).await?;
         }
         let command = without_answer(attempt, no_answer, worker);
@@ -137,7 +229,14 @@ fn refused(attempt: u32, failure: CallFailure) -> Command {
             failure: failure_of(failure),
             retry_after_ms: Some(0),
         },
-        Class::Retryable | Class::Terminal | Class::Moderation => fail(attempt, failure),
+        Class::Retryable | Class::Terminal | Class::Moderation => {
+            let retry_after_ms = failure.retry_after_ms;
+            Command::Refuse {
+                attempt,
+                failure: failure_of(failure),
+                retry_after_ms,
+            }
+        }
     }
 }
 

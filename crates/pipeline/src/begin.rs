@@ -6,7 +6,7 @@ use std::pin::pin;
 use dispatch::{Command, Failure, Phase, State, policy};
 use futures::future::{Either, select};
 use http::{Request, Response};
-use providers::{AfterLostAnswer, Order};
+use providers::{AfterLostAnswer, Order, Wanted};
 use store::Database;
 use store::tasks::TaskRow;
 
@@ -41,7 +41,9 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     async fn call_alone(&self, asked: Asked) -> Result<Vec<TaskRow>, Error> {
         let mut asked = asked;
         let request = std::mem::take(&mut asked.request);
-        let bounds = work_bounds(&asked.worker);
+        // They are in the request now, and wait there for long enough.
+        asked.prepared.forget_bytes();
+        let bounds = work_bounds(&asked.worker, asked.prepared.linked().wanted);
         let answer = self.call_and_hold(request, bounds, &[&asked.row]).await?;
         let settled = self.take_submit_answer(asked, answer).await?;
         Ok(settled.into_iter().collect())
@@ -63,7 +65,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             }
         };
         let rows: Vec<&TaskRow> = sent.iter().map(|asked| &asked.row).collect();
-        let bounds = work_bounds(&worker);
+        let bounds = work_bounds(&worker, orders[0].wanted);
         let answer = self.call_and_hold(request, bounds, &rows).await?;
         drop(rows);
         let read = answer.map(|response| worker.provider().read_batch(&orders, &response));
@@ -102,7 +104,14 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             }
             let mut holds = false;
             for row in rows {
-                holds |= self.hold(row, policy::WORK_HOLD_MS).await?;
+                // A database that is busy just now must not cost the answer.
+                holds |= match self.hold(row, policy::WORK_HOLD_MS).await {
+                    Ok(holds) => holds,
+                    Err(error) => {
+                        self.world.report("holding a task", &error);
+                        true
+                    }
+                };
             }
             if !holds {
                 return Ok(Err(NoAnswer::Lost("nobody wants it any more".into())));
@@ -168,9 +177,9 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     }
 }
 
-fn work_bounds(worker: &Worker) -> Bounds {
+fn work_bounds(worker: &Worker, wanted: Wanted) -> Bounds {
     Bounds {
-        bytes: worker.provider().answer_bytes(),
+        bytes: worker.provider().answer_bytes(wanted),
         ms: policy::WORK_CALL_MS,
     }
 }

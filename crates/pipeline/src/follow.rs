@@ -76,11 +76,14 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 }
                 None => self.settings.fallback_url.as_deref().map(Worker::fallback),
             };
+            let has_expired = now_ms >= lease_expires_at_ms;
             let Some(worker) = worker else {
-                self.without_server(row).await?;
+                // An answer that is on its way may still be the result.
+                if phase != Phase::Submit || has_expired {
+                    self.without_server(row).await?;
+                }
                 continue;
             };
-            let has_expired = now_ms >= lease_expires_at_ms;
             match phase {
                 Phase::Settling { .. } => settlements.push(row),
                 // Also after the lease is over: one last look, since the provider may have
@@ -118,6 +121,8 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                             look_ups.push(self.call(asked, Bounds::QUICK));
                         }
                     }
+                    // Whoever waits for the answer says so as long as it lives.
+                    AfterLostAnswer::Nothing if !has_expired => {}
                     AfterLostAnswer::Nothing => {
                         let command =
                             lost(task.attempt, "nobody heard the provider's answer", &worker);
@@ -134,9 +139,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         }
         drop(polls);
         while let Some((asked, answer)) = look_ups.next().await {
-            if let Some((row, worker)) = self.take_look_up(asked, answer).await? {
-                submissions.push(Acquired { row, worker });
-            }
+            submissions.extend(self.take_look_up(asked, answer).await?);
         }
         drop(look_ups);
         self.submit(submissions).await?;
@@ -160,7 +163,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             Err(no_answer) => {
                 let failure = match no_answer {
                     NoAnswer::Unreachable(_) | NoAnswer::Lost(_) => {
-                        self.suspect(&row, &no_answer).await?;
+                        self.suspect(worker, &no_answer).await?;
                         self.called(worker, CallOutcome::Failed).await?;
                         Failure::retryable(format!("the provider did not answer: {no_answer}"))
                     }

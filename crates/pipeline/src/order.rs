@@ -102,6 +102,11 @@ impl Prepared {
         work(&self.order(&inline))
     }
 
+    /// What is only needed to ask.
+    pub fn forget_bytes(&mut self) {
+        self.bytes = Vec::new();
+    }
+
     fn order<'a>(&'a self, inline: &'a [Inline<'a>]) -> Order<'a> {
         Order {
             task_id: &self.task_id,

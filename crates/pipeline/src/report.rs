@@ -101,7 +101,10 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         product: Product,
         usage: Option<String>,
     ) -> Result<Reported, Error> {
-        let (asset_id, outcome) = match self.keep(&row, &product).await? {
+        let Some(kept) = self.keep(&row, &product).await? else {
+            return Ok(Reported::Repeated);
+        };
+        let (asset_id, outcome) = match kept {
             Ok(media) => (Some(media.asset.id.clone()), Ok(media)),
             Err(failure) => (None, Err(failure)),
         };

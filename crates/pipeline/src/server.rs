@@ -5,7 +5,6 @@ use fleet::{CallOutcome, Standing, after_call};
 use providers::{CallFailure, Class};
 use store::Database;
 use store::servers::ServerRow;
-use store::tasks::TaskRow;
 
 use crate::order::Worker;
 use crate::{Error, NoAnswer, Pipeline, World};
@@ -13,10 +12,13 @@ use crate::{Error, NoAnswer, Pipeline, World};
 impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// A server that did not answer is checked now instead of later, and until it answers again
     /// other servers are preferred to it.
-    pub(crate) async fn suspect(&self, row: &TaskRow, error: &NoAnswer) -> Result<(), Error> {
-        if let Some(server_id) = &row.server_id {
-            let now_ms = self.world.now_ms();
-            store::servers::suspect(self.database, server_id, &error.to_string(), now_ms).await?;
+    /// Accounts are not checked: what they lose by calls they would never regain.
+    pub(crate) async fn suspect(&self, worker: &Worker, error: &NoAnswer) -> Result<(), Error> {
+        if let Some(server) = &worker.server
+            && !worker.provider().interface.is_account()
+        {
+            let (now_ms, error) = (self.world.now_ms(), error.to_string());
+            store::servers::suspect(self.database, &server.id, &error, now_ms).await?;
         }
         Ok(())
     }

@@ -90,8 +90,16 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         let request = worker
             .provider()
             .download(&url, &self.settings.allowed)
-            .map_err(|error| nonsense(format!("result.url: {error}")))?;
-        let response = self.world.fetch(request).await.map_err(unfetched)?;
+            .map_err(|error| match row.is_paid {
+                // The deployment may not allow the place where results lie, and may yet.
+                true => Unsettled::Miss(Failure::terminal(format!("result.url: {error}"))),
+                false => nonsense(format!("result.url: {error}")),
+            })?;
+        let fetched = self.world.fetch(request).await;
+        let response = fetched.map_err(|no_answer| match unfetched(no_answer) {
+            Unsettled::Fail(failure) if row.is_paid => Unsettled::Miss(failure),
+            unsettled => unsettled,
+        })?;
         let status = response.status();
         if matches!(status.as_u16(), 404 | 410) {
             return Err(Unsettled::Fail(gone(row, "the provider lost the result")));
@@ -104,27 +112,27 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         self.store(row, response.into_body(), temporary).await
     }
 
-    /// Keeps a result whose bytes are in the report itself.
+    /// Keeps a result whose bytes are in the report itself; `None` when somebody else has ended the
+    /// task meanwhile.
     pub(crate) async fn keep(
         &self,
         row: &TaskRow,
         product: &Product,
-    ) -> Result<Result<Media, Failure>, Error> {
+    ) -> Result<Option<Result<Media, Failure>>, Error> {
         let url = product.url.as_deref().unwrap_or_default();
         let bytes = match providers::decoded(url) {
             Some(Ok(bytes)) => bytes,
-            Some(Err(failure)) => return Ok(Err(failure_of(failure))),
+            Some(Err(failure)) => return Ok(Some(Err(failure_of(failure)))),
             None => {
-                return Ok(Err(failure_of(CallFailure::nonsense(
-                    "a result without bytes",
-                ))));
+                let nonsense = CallFailure::nonsense("a result without bytes");
+                return Ok(Some(Err(failure_of(nonsense))));
             }
         };
         let temporary = temporary_name(&row.id, &self.world.unique());
         match self.store(row, Held(Some(bytes)), &temporary).await {
-            Ok(media) => Ok(Ok(media)),
-            Err(Unsettled::Miss(failure) | Unsettled::Fail(failure)) => Ok(Err(failure)),
-            Err(Unsettled::Overtaken) => Ok(Err(Failure::retryable("the task has moved on"))),
+            Ok(media) => Ok(Some(Ok(media))),
+            Err(Unsettled::Miss(failure) | Unsettled::Fail(failure)) => Ok(Some(Err(failure))),
+            Err(Unsettled::Overtaken) => Ok(None),
             Err(Unsettled::Error(error)) => Err(error),
         }
     }

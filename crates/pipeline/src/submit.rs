@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dispatch::{Command, Failure, Phase, State};
+use dispatch::{Command, Failure, Phase, State, policy};
 use futures::stream::{FuturesUnordered, StreamExt};
 use http::{Request, Response};
 use store::Database;
@@ -11,7 +11,7 @@ use store::tasks::TaskRow;
 use crate::acquire::Acquired;
 use crate::order::{Prepared, Worker};
 use crate::row::task_of;
-use crate::{Applied, Bounds, Error, NoAnswer, Pipeline, World};
+use crate::{Applied, BATCH, Bounds, Error, NoAnswer, Pipeline, World};
 
 /// What a request is to find out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// database already: whoever is killed here is followed by a tick with the same key. What
     /// takes as long as the work itself goes on beside.
     pub(crate) async fn submit(&self, tasks: Vec<Acquired>) -> Result<(), Error> {
-        let mut calls = FuturesUnordered::new();
+        let calls = FuturesUnordered::new();
         // Those that go out together, by their server.
         let mut batches: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for Acquired { row, worker } in tasks {
@@ -53,12 +53,14 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         for waiting in batches.into_values().filter(|waiting| !waiting.is_empty()) {
             self.world.begin_soon(waiting);
         }
-        // The calls go on at the same time, what they lead to is written one after the other.
+        // The calls go on at the same time, what they lead to is written one after the other, and
+        // what has come meanwhile in one transaction.
         let mut settlements = Vec::new();
-        while let Some((asked, answer)) = calls.next().await {
-            settlements.extend(self.take_submit_answer(asked, answer).await?);
+        let mut answers = calls.ready_chunks(usize::try_from(BATCH).unwrap_or(1));
+        while let Some(chunk) = answers.next().await {
+            settlements.extend(self.take_submit_answers(chunk).await?);
         }
-        drop(calls);
+        drop(answers);
         for row in settlements {
             self.settle(row).await?;
         }
@@ -114,7 +116,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         &self,
         asked: Asked,
         answer: Result<Response<Vec<u8>>, NoAnswer>,
-    ) -> Result<Option<(TaskRow, Worker)>, Error> {
+    ) -> Result<Option<Acquired>, Error> {
         let Asked {
             row,
             worker,
@@ -133,7 +135,20 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 attempt,
                 external_id: Some(external_id),
             },
-            Ok(None) => return Ok(Some((row, worker))),
+            // Whoever writes this submits; of two that have looked, the other has not.
+            Ok(None) => {
+                let version = row.version;
+                let send = Command::Send {
+                    attempt,
+                    hold_ms: policy::SUBMIT_HOLD_MS,
+                };
+                return Ok(match self.apply(row, send).await? {
+                    Applied::Done { row, .. } if row.version == version + 1 => {
+                        Some(Acquired { row, worker })
+                    }
+                    Applied::Done { .. } | Applied::Rejected { .. } | Applied::Gone => None,
+                });
+            }
             Err(message) => Command::Doubt {
                 attempt,
                 failure: Failure::unknown(format!(

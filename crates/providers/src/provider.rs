@@ -16,6 +16,9 @@ use crate::{
     openai, predict, request,
 };
 
+/// Of a `predict` server: JSON takes many times its size in memory while it is read.
+const PREDICT_ANSWER_BYTES: usize = 12 * 1024 * 1024;
+
 /// A provider, as its row in the registry has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Provider<'a> {
@@ -69,19 +72,13 @@ pub struct Submitted {
 }
 
 impl Provider<'_> {
-    /// The largest answer that is read to a submission or a poll.
-    pub fn answer_bytes(&self) -> usize {
-        match self.interface.works_in_the_call() {
-            true => INLINE_ANSWER_BYTES,
-            false => ANSWER_BYTES,
-        }
-    }
-
-    /// How many of an account's slots an order takes, as the provider counts.
-    pub fn weight(&self, kind: &str, params: &Value) -> i64 {
-        match (self.interface, kind) {
-            (Interface::Kling, "image_gen") => params["n"].as_i64().unwrap_or(1).clamp(1, 9),
-            _ => 1,
+    /// The largest answer that is read to a submission.
+    pub fn answer_bytes(&self, wanted: Wanted) -> usize {
+        match (wanted, self.interface) {
+            (Wanted::Text, _) | (_, Interface::Tasks | Interface::Kling) => ANSWER_BYTES,
+            // Anybody's program, which may answer anything.
+            (Wanted::Media, Interface::Predict) => PREDICT_ANSWER_BYTES,
+            (Wanted::Media, Interface::Gemini | Interface::OpenAi) => INLINE_ANSWER_BYTES,
         }
     }
 
@@ -93,6 +90,9 @@ impl Provider<'_> {
         match self.interface {
             Interface::Tasks => Ok(request::submit_request(&order.submission(), self.server())?),
             Interface::Predict => Ok(predict::submit(&order.submission(), self.server())?),
+            Interface::Kling if !is_one(&order.params["n"]) => Err(Unfit::Job(
+                "a task makes one picture: leave `n` out, and submit several tasks".into(),
+            )),
             Interface::Kling => kling::submit(&job, &account, now_s),
             Interface::Gemini => gemini::submit(&job, order.inline, &account),
             Interface::OpenAi => openai::submit(&job, order.inline, &account),
@@ -132,11 +132,31 @@ impl Provider<'_> {
                 openai::parse_submit(status, headers, body, order.wanted)
             }
         };
+        if matches!(self.interface, Interface::Gemini | Interface::OpenAi) {
+            // Something on the way gave up: the service itself would say what went wrong.
+            let is_told = || call::read::<Value>(body).is_ok_and(|told| told["error"].is_object());
+            let gave_up = status == StatusCode::REQUEST_TIMEOUT || status.is_server_error();
+            is_doubtful = outcome.is_err() && gave_up && !is_told();
+        }
+        let outcome = outcome.map_err(|failure| self.told_by_account(failure, status));
         Submitted {
             outcome,
             spent,
             is_doubtful,
         }
+    }
+
+    /// A failure as it may be shown and acted upon.
+    fn told_by_account(&self, mut failure: CallFailure, status: StatusCode) -> CallFailure {
+        // Some services repeat the key that they refuse.
+        for key in [self.token, self.secret].into_iter().flatten() {
+            failure.message = failure.message.replace(key, "…");
+        }
+        let is_too_many = status == StatusCode::TOO_MANY_REQUESTS;
+        if is_too_many && self.interface.is_account() && failure.class == Class::Retryable {
+            failure.class = Class::RateLimited;
+        }
+        failure
     }
 
     /// Several orders in one call, where [`Interface::takes_batches`].
@@ -360,6 +380,16 @@ impl Order<'_> {
             callback_url: self.callback_url,
             trace_id: self.trace_id,
         }
+    }
+}
+
+/// Nothing, or one in whatever way it is written.
+fn is_one(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Number(number) => number.as_f64() == Some(1.0),
+        Value::String(text) => text.trim() == "1",
+        _ => false,
     }
 }
 

@@ -42,7 +42,7 @@ fn tk7_every_code_of_kling_has_a_class() {
         (400, 1301, Moderation, false),
         (429, 1302, RateLimited, false),
         (429, 1303, Busy, false),
-        (429, 1304, RateLimited, false),
+        (429, 1304, Terminal, false),
         (500, 5000, Retryable, true),
         (503, 5001, Retryable, true),
         (504, 5002, Retryable, true),
@@ -105,6 +105,21 @@ fn tk7_a_status_of_kling_without_a_code_has_a_class() {
             may_have_begun(status(http), body.as_bytes()),
             begun,
             "{http} {body}"
+        );
+    }
+}
+
+#[test]
+fn tk7_an_id_of_ours_that_is_taken_was_received_before() {
+    for (words, begun) in [
+        ("external_task_id must be unique", true),
+        ("duration is out of range", false),
+    ] {
+        let body = json!({"code": 1201, "message": words}).to_string();
+        assert_eq!(
+            may_have_begun(status(400), body.as_bytes()),
+            begun,
+            "{words}"
         );
     }
 }

@@ -167,7 +167,11 @@ async fn named(
     let mut rows = Vec::with_capacity(ids.len());
     for id in &ids {
         let row = tasks::find(database, id).await.map_err(store_failed)?;
-        let is_ours = |row: &TaskRow| claims.role == Role::Service || row.tenant == claims.tenant;
+        let is_ours = |row: &TaskRow| {
+            let may_see = |ids: &Vec<String>| ids.contains(&row.project_id);
+            claims.role == Role::Service
+                || row.tenant == claims.tenant && claims.projects.as_ref().is_none_or(may_see)
+        };
         rows.extend(row.filter(is_ours));
     }
     Ok((ids, rows))

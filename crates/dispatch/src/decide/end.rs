@@ -27,6 +27,26 @@ pub(super) fn give_up(
     fail(task, failure, None, now_ms, jitter)
 }
 
+/// A refusal says nothing of work that has begun: then another submission of the same attempt was
+/// received.
+pub(super) fn refuse(
+    task: &Task,
+    attempt: u32,
+    failure: Failure,
+    retry_after_ms: Option<i64>,
+    now_ms: i64,
+    jitter: f64,
+) -> Result<Decision, Rejection> {
+    fence(task, attempt)?;
+    match &task.state {
+        State::Processing {
+            phase: Phase::Reserve | Phase::Submit,
+            ..
+        } => fail(task, failure, retry_after_ms, now_ms, jitter),
+        _ => Err(refused(task)),
+    }
+}
+
 /// The attempt is over: another one if its class and the policy allow it, else the end.
 pub(super) fn fail(
     task: &Task,

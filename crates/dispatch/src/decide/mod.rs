@@ -20,7 +20,7 @@ pub fn decide(
             sends,
             is_paid,
         } => waiting::acquire(task, server_id, sends, is_paid, now_ms),
-        Command::Send { attempt, hold_ms } => work::send(task, attempt, hold_ms, now_ms),
+        Command::Send { attempt, hold_ms } => work::send(task, attempt, hold_ms, now_ms, jitter),
         Command::Busy => waiting::busy(task),
         Command::NoServer { timeout_ms } => waiting::no_server(task, timeout_ms, now_ms),
         Command::Submitted {
@@ -37,6 +37,11 @@ pub fn decide(
             retry_after_ms,
         } => waiting::defer(task, attempt, failure, retry_after_ms, now_ms, jitter),
         Command::Doubt { attempt, failure } => work::doubt(task, attempt, failure, now_ms, jitter),
+        Command::Refuse {
+            attempt,
+            failure,
+            retry_after_ms,
+        } => end::refuse(task, attempt, failure, retry_after_ms, now_ms, jitter),
         Command::Fail {
             attempt,
             failure,

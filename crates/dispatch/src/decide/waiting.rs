@@ -1,6 +1,6 @@
 //! Waiting: somebody takes the task, nobody can, or it comes back because a provider put it off.
 
-use super::end::{ended, failed};
+use super::end::{ended, fail, failed};
 use super::{fence, keeping_slot, refused, to};
 use crate::command::{Decision, Rejection, Slot};
 use crate::policy::{self, backoff_ms};
@@ -124,6 +124,9 @@ pub(super) fn defer(
     else {
         return Err(refused(task));
     };
+    if task.attempt >= policy::DEFERRALS {
+        return fail(task, failure, retry_after_ms, now_ms, jitter);
+    }
     let pause_ms = retry_after_ms
         .unwrap_or(policy::DEFER_MS)
         .clamp(0, policy::RETRY_AFTER_CAP_MS);

@@ -12,18 +12,24 @@ pub(super) fn send(
     attempt: u32,
     hold_ms: i64,
     now_ms: i64,
+    jitter: f64,
 ) -> Result<Decision, Rejection> {
     fence(task, attempt)?;
     let State::Processing {
         server_id,
         started_at_ms,
+        misses,
         is_paid,
-        phase: Phase::Reserve | Phase::Submit,
+        phase: phase @ (Phase::Reserve | Phase::Submit),
         ..
     } = &task.state
     else {
         return Err(refused(task));
     };
+    if *phase == Phase::Submit && now_ms - started_at_ms >= policy::ATTEMPT_MS {
+        let message = "nobody heard an answer, however often it was asked";
+        return give_up(task, Failure::retryable(message), now_ms, jitter);
+    }
     Ok(keeping_slot(to(
         task,
         State::Processing {
@@ -31,7 +37,8 @@ pub(super) fn send(
             started_at_ms: *started_at_ms,
             lease_expires_at_ms: now_ms + policy::LEASE_MS,
             next_action_at_ms: now_ms + hold_ms.min(policy::PROCESSING_PAUSE_MS),
-            misses: 0,
+            // A repetition without an answer is a miss like the others.
+            misses: *misses,
             is_paid: *is_paid,
             phase: Phase::Submit,
         },
@@ -185,8 +192,7 @@ pub(super) fn miss(
 }
 
 /// What is paid for may be there, or under way. The attempt keeps its slot while that is found
-/// out, for as long as an attempt may take; then it ends, because to ask again might be to pay
-/// twice.
+/// out, for half an hour; then it ends, because to ask again might be to pay twice.
 pub(super) fn doubt(
     task: &Task,
     attempt: u32,
@@ -206,7 +212,7 @@ pub(super) fn doubt(
     else {
         return Err(refused(task));
     };
-    if now_ms - started_at_ms >= policy::ATTEMPT_MS {
+    if *misses >= policy::DOUBTS {
         return give_up(task, failure, now_ms, jitter);
     }
     let pause_ms = (policy::DOUBT_FIRST_MS << (*misses).min(8)).min(policy::DOUBT_CAP_MS);

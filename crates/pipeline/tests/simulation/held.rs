@@ -133,7 +133,7 @@ fn tk12_after_its_holder_a_task_goes_on_with_the_same_key_or_not_at_all() {
         // The process stands still: no time for it, but for everybody else.
         let held = std::mem::replace(&mut scene.call, Box::pin(std::future::pending()));
         sim.works.set(false);
-        for _ in 0..5 {
+        for _ in 0..8 {
             scene.pass(30_000);
             scene.begin();
         }
@@ -151,6 +151,26 @@ fn tk12_after_its_holder_a_task_goes_on_with_the_same_key_or_not_at_all() {
         assert!(poll(&mut held).is_ready());
         assert_eq!(scene.row(), row, "a stale holder changes nothing");
     }
+}
+
+#[test]
+fn tk7_a_call_under_way_outlives_its_registration_and_a_clock_that_is_set_back() {
+    let sim = Sim::new(3);
+    let platform = Platform::with(&sim, servers("gemini", GEMINI));
+    let mut scene = Scene::new(&sim, &platform);
+    let native = &*platform.native;
+    block_on(store::tasks::hurry_of_server(native, "s_0", sim.now())).unwrap();
+    scene.tick();
+    sim.jump(-3_600_000);
+    scene.tick();
+    scene.pass(30_000);
+    block_on(store::servers::delete(native, "s_0")).unwrap();
+    scene.tick();
+    assert_eq!(scene.row().phase.as_deref(), Some("submit"));
+    sim.works.set(false);
+    assert!(poll(&mut scene.call).is_ready());
+    assert_eq!(scene.row().state, "FINISHED");
+    assert_eq!(calls(&sim, "gemini"), 1);
 }
 
 fn calls(sim: &Sim, interface: &str) -> u32 {

@@ -41,13 +41,16 @@ const CODES: [(i64, Class, &str); 21] = [
     (1303, Class::Busy, "all slots of the account are taken"),
     (
         1304,
-        Class::RateLimited,
+        Class::Terminal,
         "our address is not on the account's list of allowed ones",
     ),
     (5000, Class::Retryable, "an error of its own"),
     (5001, Class::Retryable, "closed for maintenance"),
     (5002, Class::Retryable, "no answer in time"),
 ];
+
+/// A field that makes no sense, or an id of ours that is taken.
+const INVALID_PARAMETER: i64 = 1201;
 
 pub(super) const NO_SUCH_THING: i64 = 1203;
 
@@ -96,9 +99,15 @@ pub(super) fn code(body: &[u8]) -> Option<i64> {
 
 /// Whether a submission that failed may nevertheless have begun. A refusal with a code has not;
 /// after an error of a server on the way, or an answer that cannot be read, nobody knows, and the
-/// task is looked up by our own id before it is paid for again.
+/// task is looked up by our own id before it is paid for again. Nor does anybody know when that id
+/// is refused for being there already: then an earlier call with it was received.
 pub fn may_have_begun(status: StatusCode, body: &[u8]) -> bool {
     match code(body) {
+        Some(INVALID_PARAMETER) => {
+            let document: Value = serde_json::from_slice(body).unwrap_or_default();
+            let words = document["message"].as_str().unwrap_or_default();
+            words.contains("external_task_id") || words.contains("external_id")
+        }
         Some(code) if code != 0 => code >= FIRST_SERVER_CODE,
         _ => !status.is_client_error() || status == StatusCode::REQUEST_TIMEOUT,
     }

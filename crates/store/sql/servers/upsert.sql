@@ -5,8 +5,8 @@ INSERT INTO servers (id, tenant, owner, name, url, kinds, token, slots, state,
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
         CASE WHEN ?11 IN ('tasks', 'predict') THEN 'OFFLINE' ELSE 'ONLINE' END, ?9, ?9, ?9,
         ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
-ON CONFLICT (owner, url, account) DO UPDATE SET
-    tenant = excluded.tenant, name = excluded.name, kinds = excluded.kinds, token = excluded.token,
+ON CONFLICT (tenant, owner, url, account) DO UPDATE SET
+    name = excluded.name, kinds = excluded.kinds, token = excluded.token,
     slots = excluded.slots, next_check_at_ms = excluded.next_check_at_ms,
     changed_at_ms = excluded.changed_at_ms,
     -- Accounts are not checked: nothing else would bring one ONLINE, and none is ever seen.
