@@ -1,6 +1,8 @@
 //! Work after the answer, each job with a connection of its own. Best effort: what is lost here
 //! is found by the next tick.
 
+use std::cell::Cell;
+
 use problem::Problem;
 use store::tasks::TaskRow;
 
@@ -21,10 +23,41 @@ pub fn settle(row: TaskRow) {
     });
 }
 
+/// Calls of one instance that take as long as the work itself: each may hold an answer of many
+/// megabytes. What comes on top keeps its slot, and a tick hands it on.
+const CALLS: usize = 24;
+
+thread_local! {
+    static UNDER_WAY: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts a call for as long as it lives.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Option<Self> {
+        let calls = UNDER_WAY.get();
+        (calls < CALLS).then(|| {
+            UNDER_WAY.set(calls + 1);
+            Self
+        })
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.set(UNDER_WAY.get() - 1);
+    }
+}
+
 /// Makes a call that takes as long as the work itself.
 pub fn begin(task_ids: Vec<String>) {
-    guest::spawn(async {
+    let Some(under_way) = UnderWay::begin() else {
+        return;
+    };
+    guest::spawn(async move {
         report("begin", begin_now(task_ids).await);
+        drop(under_way);
     });
 }
 

@@ -2,7 +2,6 @@
 
 use dispatch::{Command, Failure, Rejection, decide};
 use fleet::CallOutcome;
-use http::Response;
 use providers::{AfterLostAnswer, Begun, CallFailure, Class, Order, Spent, Submitted};
 use store::tasks::TaskRow;
 use store::{Database, StoreError, begin, or_rollback};
@@ -11,7 +10,7 @@ use crate::apply::Extra;
 use crate::order::Worker;
 use crate::row::{row_of, task_of};
 use crate::server::{class_of, outcome_of};
-use crate::submit::{Asked, attempt_of};
+use crate::submit::{Asked, Heard, attempt_of};
 use crate::{Applied, Error, NoAnswer, Pipeline, Reported, World};
 
 impl<D: Database, W: World> Pipeline<'_, D, W> {
@@ -19,7 +18,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// accepted, which is written in one transaction.
     pub(crate) async fn take_submit_answers(
         &self,
-        answers: Vec<(Asked, Result<Response<Vec<u8>>, NoAnswer>)>,
+        answers: Vec<(Asked, Heard)>,
     ) -> Result<Vec<TaskRow>, Error> {
         let mut settlements = Vec::new();
         let mut accepted = Vec::new();
@@ -102,7 +101,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     pub(crate) async fn take_submit_answer(
         &self,
         asked: Asked,
-        answer: Result<Response<Vec<u8>>, NoAnswer>,
+        answer: Heard,
     ) -> Result<Option<TaskRow>, Error> {
         match answer {
             Ok(response) => {

@@ -5,14 +5,14 @@ use std::pin::pin;
 
 use dispatch::{Command, Failure, Phase, State, policy};
 use futures::future::{Either, select};
-use http::{Request, Response};
+use http::Request;
 use providers::{AfterLostAnswer, Order, Wanted};
 use store::Database;
 use store::tasks::TaskRow;
 
 use crate::order::Worker;
 use crate::row::task_of;
-use crate::submit::{Asked, Question};
+use crate::submit::{Asked, Heard, Question};
 use crate::{Applied, Bounds, Error, NoAnswer, Pipeline, World};
 
 impl<D: Database, W: World> Pipeline<'_, D, W> {
@@ -95,7 +95,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         request: Request<Vec<u8>>,
         bounds: Bounds,
         rows: &[&TaskRow],
-    ) -> Result<Result<Response<Vec<u8>>, NoAnswer>, Error> {
+    ) -> Result<Heard, Error> {
         let mut call = pin!(self.world.call(request, bounds));
         loop {
             let heartbeat = pin!(self.world.sleep(policy::HEARTBEAT_MS));

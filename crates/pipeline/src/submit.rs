@@ -28,6 +28,9 @@ pub(crate) struct Asked {
     pub request: Request<Vec<u8>>,
 }
 
+/// An answer as it was heard, or not.
+pub(crate) type Heard = Result<Response<Vec<u8>>, NoAnswer>;
+
 impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// Submits acquired tasks. The intent (the attempt, which is the idempotency key) is in the
     /// database already: whoever is killed here is followed by a tick with the same key. What
@@ -100,11 +103,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         }
     }
 
-    pub(crate) async fn call(
-        &self,
-        mut asked: Asked,
-        bounds: Bounds,
-    ) -> (Asked, Result<Response<Vec<u8>>, NoAnswer>) {
+    pub(crate) async fn call(&self, mut asked: Asked, bounds: Bounds) -> (Asked, Heard) {
         let request = std::mem::take(&mut asked.request);
         let answer = self.world.call(request, bounds).await;
         (asked, answer)
@@ -115,7 +114,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     pub(crate) async fn take_look_up(
         &self,
         asked: Asked,
-        answer: Result<Response<Vec<u8>>, NoAnswer>,
+        answer: Heard,
     ) -> Result<Option<Acquired>, Error> {
         let Asked {
             row,
