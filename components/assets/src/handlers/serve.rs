@@ -43,6 +43,8 @@ const WAIT_MS: u64 = 250;
         (status = 206, description = "Parts of them"),
         (status = 304, description = "They are those that the client has"),
         (status = 307, description = "They are elsewhere, at the address in Location"),
+        (status = 401, description = "Neither a good link nor a good token"),
+        (status = 403, description = "The caller may not read the project"),
         (status = 416, description = "The range lies outside"),
         (status = 422, description = "There is no thumbnail of this asset; the detail says why")))]
 pub async fn asset(call: Call) -> Answer {
