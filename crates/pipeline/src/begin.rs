@@ -12,7 +12,7 @@ use store::tasks::TaskRow;
 
 use crate::order::Worker;
 use crate::row::task_of;
-use crate::submit::{Asked, Heard, Question};
+use crate::submit::{Asked, Heard, Question, attempt_of};
 use crate::{Applied, Bounds, Error, NoAnswer, Pipeline, World};
 
 impl<D: Database, W: World> Pipeline<'_, D, W> {
@@ -164,14 +164,21 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         let Some(asked) = self.ask(row, worker, Question::Submit).await? else {
             return Ok(None);
         };
-        let command = Command::Send {
-            attempt: task.attempt,
-            hold_ms: policy::WORK_HOLD_MS,
-        };
-        let version = asked.row.version;
-        Ok(match self.apply(asked.row.clone(), command).await? {
-            // Somebody wrote in between, and may have sent it, too.
-            Applied::Done { row, .. } if row.version == version + 1 => Some(Asked { row, ..asked }),
+        let row = self.say_sent(&asked.row, policy::WORK_HOLD_MS).await?;
+        Ok(row.map(|row| Asked { row, ..asked }))
+    }
+
+    /// Writes that a submission goes out, which then is this one's to make; `None` when somebody
+    /// else has written in between, and may have made it.
+    pub(crate) async fn say_sent(
+        &self,
+        row: &TaskRow,
+        hold_ms: i64,
+    ) -> Result<Option<TaskRow>, Error> {
+        let attempt = attempt_of(row)?;
+        let command = Command::Send { attempt, hold_ms };
+        Ok(match self.apply(row.clone(), command).await? {
+            Applied::Done { row: sent, .. } if sent.version == row.version + 1 => Some(sent),
             Applied::Done { .. } | Applied::Rejected { .. } | Applied::Gone => None,
         })
     }

@@ -104,11 +104,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         let Some(kept) = self.keep(&row, &product).await? else {
             return Ok(Reported::Repeated);
         };
-        let (asset_id, outcome) = match kept {
-            Ok(media) => (Some(media.asset.id.clone()), Ok(media)),
-            Err(failure) => (None, Err(failure)),
-        };
-        let (command, media) = match outcome {
+        let (command, media) = match kept {
             Ok(media) => {
                 let result = text_of(&Product {
                     url: None,
@@ -117,7 +113,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 let complete = Command::Complete {
                     attempt,
                     result,
-                    asset_id,
+                    asset_id: Some(media.asset.id.clone()),
                 };
                 (complete, Some(media))
             }

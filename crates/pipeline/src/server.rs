@@ -11,8 +11,8 @@ use crate::{Error, NoAnswer, Pipeline, World};
 
 impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// A server that did not answer is checked now instead of later, and until it answers again
-    /// other servers are preferred to it.
-    /// Accounts are not checked: what they lose by calls they would never regain.
+    /// other servers are preferred to it. Accounts are not checked: what they lose by calls they
+    /// would never regain.
     pub(crate) async fn suspect(&self, worker: &Worker, error: &NoAnswer) -> Result<(), Error> {
         if let Some(server) = &worker.server
             && !worker.provider().interface.is_account()

@@ -136,17 +136,8 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             },
             // Whoever writes this submits; of two that have looked, the other has not.
             Ok(None) => {
-                let version = row.version;
-                let send = Command::Send {
-                    attempt,
-                    hold_ms: policy::SUBMIT_HOLD_MS,
-                };
-                return Ok(match self.apply(row, send).await? {
-                    Applied::Done { row, .. } if row.version == version + 1 => {
-                        Some(Acquired { row, worker })
-                    }
-                    Applied::Done { .. } | Applied::Rejected { .. } | Applied::Gone => None,
-                });
+                let row = self.say_sent(&row, policy::SUBMIT_HOLD_MS).await?;
+                return Ok(row.map(|row| Acquired { row, worker }));
             }
             Err(message) => Command::Doubt {
                 attempt,

@@ -1,6 +1,6 @@
 //! The end of an attempt or of a task.
 
-use super::{fence, keeping_slot, refused, to};
+use super::{fence, kept, refused, to};
 use crate::command::{Decision, Rejection, Slot};
 use crate::policy::{self, backoff_ms};
 use crate::{ErrorClass, Failure, Phase, State, StateName, Task};
@@ -111,13 +111,7 @@ pub(super) fn result(
             phase: Phase::Settling { .. },
             ..
         } => Err(Rejection::OtherResult),
-        State::Processing {
-            server_id,
-            started_at_ms,
-            is_paid,
-            phase,
-            ..
-        } => {
+        State::Processing { phase, .. } => {
             if let Some(attempt) = attempt {
                 fence(task, attempt)?;
             }
@@ -126,21 +120,16 @@ pub(super) fn result(
                 Phase::Running { external_id, .. } => external_id.clone(),
                 Phase::Reserve | Phase::Submit | Phase::Settling { .. } => None,
             };
-            Ok(keeping_slot(to(
+            Ok(kept(
                 task,
-                State::Processing {
-                    server_id: server_id.clone(),
-                    started_at_ms: *started_at_ms,
-                    lease_expires_at_ms: now_ms + policy::LEASE_MS,
-                    next_action_at_ms: now_ms + policy::SETTLE_HOLD_MS,
-                    misses: 0,
-                    is_paid: *is_paid,
-                    phase: Phase::Settling {
-                        external_id,
-                        result,
-                    },
+                now_ms + policy::LEASE_MS,
+                now_ms + policy::SETTLE_HOLD_MS,
+                0,
+                Phase::Settling {
+                    external_id,
+                    result,
                 },
-            )))
+            ))
         }
     }
 }

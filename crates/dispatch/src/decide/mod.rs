@@ -5,7 +5,7 @@ mod waiting;
 mod work;
 
 use crate::command::{Command, Decision, Rejection, Slot};
-use crate::{State, Task};
+use crate::{Phase, State, Task};
 
 /// What `command` does to `task` at `now_ms`; `jitter` is uniform in 0..1.
 pub fn decide(
@@ -69,6 +69,25 @@ fn keeping_slot(task: Task) -> Decision {
         slot: Slot::Keep,
         update_node: false,
     }
+}
+
+/// A task in the same hands: who has it, since when, and whether it is paid for stay.
+fn kept(task: &Task, lease_until_ms: i64, next_ms: i64, missed: u32, new_phase: Phase) -> Decision {
+    let mut task = task.clone();
+    if let State::Processing {
+        lease_expires_at_ms,
+        next_action_at_ms,
+        misses,
+        phase,
+        ..
+    } = &mut task.state
+    {
+        *lease_expires_at_ms = lease_until_ms;
+        *next_action_at_ms = next_ms;
+        *misses = missed;
+        *phase = new_phase;
+    }
+    keeping_slot(task)
 }
 
 fn to(task: &Task, state: State) -> Task {

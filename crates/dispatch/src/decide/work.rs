@@ -1,12 +1,12 @@
 //! In somebody's hands: sent, accepted, alive, silent.
 
 use super::end::{fail, give_up};
-use super::{fence, keeping_slot, refused, to};
+use super::{fence, kept, refused};
 use crate::command::{Decision, Rejection};
 use crate::policy::{self, backoff_ms, poll_interval_ms};
 use crate::{Failure, Phase, State, Task};
 
-/// Whoever writes this makes the call; a second one finds another phase.
+/// Whoever writes this makes the call. A repetition is written, too, where nobody heard the answer.
 pub(super) fn send(
     task: &Task,
     attempt: u32,
@@ -16,10 +16,8 @@ pub(super) fn send(
 ) -> Result<Decision, Rejection> {
     fence(task, attempt)?;
     let State::Processing {
-        server_id,
         started_at_ms,
         misses,
-        is_paid,
         phase: phase @ (Phase::Reserve | Phase::Submit),
         ..
     } = &task.state
@@ -30,19 +28,14 @@ pub(super) fn send(
         let message = "nobody heard an answer, however often it was asked";
         return give_up(task, Failure::retryable(message), now_ms, jitter);
     }
-    Ok(keeping_slot(to(
+    Ok(kept(
         task,
-        State::Processing {
-            server_id: server_id.clone(),
-            started_at_ms: *started_at_ms,
-            lease_expires_at_ms: now_ms + policy::LEASE_MS,
-            next_action_at_ms: now_ms + hold_ms.min(policy::PROCESSING_PAUSE_MS),
-            // A repetition without an answer is a miss like the others.
-            misses: *misses,
-            is_paid: *is_paid,
-            phase: Phase::Submit,
-        },
-    )))
+        now_ms + policy::LEASE_MS,
+        now_ms + hold_ms.min(policy::PROCESSING_PAUSE_MS),
+        // A repetition without an answer is a miss like the others.
+        *misses,
+        Phase::Submit,
+    ))
 }
 
 pub(super) fn submitted(
@@ -58,30 +51,22 @@ pub(super) fn submitted(
     };
     fence(task, attempt)?;
     let State::Processing {
-        server_id,
-        started_at_ms,
-        is_paid,
         phase: Phase::Submit,
         ..
     } = &task.state
     else {
         return Err(refused(task));
     };
-    Ok(keeping_slot(to(
+    Ok(kept(
         task,
-        State::Processing {
-            server_id: server_id.clone(),
-            started_at_ms: *started_at_ms,
-            lease_expires_at_ms: now_ms + policy::LEASE_MS,
-            next_action_at_ms: now_ms + look_ms,
-            misses: 0,
-            is_paid: *is_paid,
-            phase: Phase::Running {
-                external_id,
-                progress: 0.0,
-            },
+        now_ms + policy::LEASE_MS,
+        now_ms + look_ms,
+        0,
+        Phase::Running {
+            external_id,
+            progress: 0.0,
         },
-    )))
+    ))
 }
 
 pub(super) fn progress(
@@ -93,10 +78,8 @@ pub(super) fn progress(
 ) -> Result<Decision, Rejection> {
     fence(task, attempt)?;
     let State::Processing {
-        server_id,
         started_at_ms,
         next_action_at_ms,
-        is_paid,
         phase,
         ..
     } = &task.state
@@ -132,18 +115,13 @@ pub(super) fn progress(
             (phase.clone(), *next_action_at_ms)
         }
     };
-    Ok(keeping_slot(to(
+    Ok(kept(
         task,
-        State::Processing {
-            server_id: server_id.clone(),
-            started_at_ms: *started_at_ms,
-            lease_expires_at_ms: now_ms + policy::LEASE_MS,
-            next_action_at_ms,
-            misses: 0,
-            is_paid: *is_paid,
-            phase,
-        },
-    )))
+        now_ms + policy::LEASE_MS,
+        next_action_at_ms,
+        0,
+        phase,
+    ))
 }
 
 pub(super) fn miss(
@@ -155,8 +133,6 @@ pub(super) fn miss(
 ) -> Result<Decision, Rejection> {
     fence(task, attempt)?;
     let State::Processing {
-        server_id,
-        started_at_ms,
         lease_expires_at_ms,
         misses,
         is_paid,
@@ -177,18 +153,13 @@ pub(super) fn miss(
         Phase::Reserve | Phase::Submit | Phase::Settling { .. } => backoff_ms(misses, jitter),
         Phase::Running { .. } => policy::POLL_FIRST_MS,
     };
-    Ok(keeping_slot(to(
+    Ok(kept(
         task,
-        State::Processing {
-            server_id: server_id.clone(),
-            started_at_ms: *started_at_ms,
-            lease_expires_at_ms: *lease_expires_at_ms,
-            next_action_at_ms: now_ms + pause_ms,
-            misses,
-            is_paid: false,
-            phase: phase.clone(),
-        },
-    )))
+        *lease_expires_at_ms,
+        now_ms + pause_ms,
+        misses,
+        phase.clone(),
+    ))
 }
 
 /// What is paid for may be there, or under way. The attempt keeps its slot while that is found
@@ -201,33 +172,20 @@ pub(super) fn doubt(
     jitter: f64,
 ) -> Result<Decision, Rejection> {
     fence(task, attempt)?;
-    let State::Processing {
-        server_id,
-        started_at_ms,
-        misses,
-        is_paid,
-        phase,
-        ..
-    } = &task.state
-    else {
+    let State::Processing { misses, phase, .. } = &task.state else {
         return Err(refused(task));
     };
     if *misses >= policy::DOUBTS {
         return give_up(task, failure, now_ms, jitter);
     }
     let pause_ms = (policy::DOUBT_FIRST_MS << (*misses).min(8)).min(policy::DOUBT_CAP_MS);
-    Ok(keeping_slot(to(
+    Ok(kept(
         task,
-        State::Processing {
-            server_id: server_id.clone(),
-            started_at_ms: *started_at_ms,
-            lease_expires_at_ms: now_ms + policy::LEASE_MS,
-            next_action_at_ms: now_ms + pause_ms,
-            misses: misses.saturating_add(1),
-            is_paid: *is_paid,
-            phase: phase.clone(),
-        },
-    )))
+        now_ms + policy::LEASE_MS,
+        now_ms + pause_ms,
+        misses.saturating_add(1),
+        phase.clone(),
+    ))
 }
 
 pub(super) fn expire_lease(task: &Task, now_ms: i64, jitter: f64) -> Result<Decision, Rejection> {
