@@ -4,7 +4,7 @@ use guest::access;
 use identity::{Action, Claims, Object, Role};
 use problem::{Problem, Slug};
 use store::tasks::TaskRow;
-use store::{Database, servers, tasks};
+use store::{Database, tasks};
 
 use crate::store_failed;
 
@@ -30,9 +30,11 @@ pub async fn own_task(
     id: &str,
 ) -> Result<TaskRow, Problem> {
     access::in_tenant(claims, Action::ManageOwnServer)?;
-    let found = tasks::find(database, id).await.map_err(store_failed)?;
+    let found = tasks::find_for_report(database, id)
+        .await
+        .map_err(store_failed)?;
     if matches!(claims.role, Role::Admin | Role::Service) {
-        let row = found.ok_or_else(|| unknown(id))?;
+        let (row, _) = found.ok_or_else(|| unknown(id))?;
         let what = || format!("task {id}");
         let action = Action::ManageServers;
         access::in_project(database, claims, action, &row.project_id, &row.tenant, what).await?;
@@ -46,15 +48,10 @@ pub async fn own_task(
             format!("task {id} is not assigned to a server of {}", claims.sub),
         )
     };
-    let row = found.ok_or_else(foreign)?;
-    let server_id = row.server_id.as_deref().ok_or_else(foreign)?;
-    let server = servers::find(database, server_id)
-        .await
-        .map_err(store_failed)?
-        .ok_or_else(foreign)?;
+    let (row, owner) = found.ok_or_else(foreign)?;
     let object = Object::Server {
         tenant: &claims.tenant,
-        owner: &server.owner,
+        owner: &owner.ok_or_else(foreign)?,
     };
     match identity::may(claims, Action::ManageOwnServer, object) {
         Ok(()) => Ok(row),

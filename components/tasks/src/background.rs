@@ -2,18 +2,94 @@
 //! is found by the next tick.
 
 use std::cell::Cell;
+use std::thread::LocalKey;
 
+use pipeline::Taken;
 use problem::Problem;
 use store::tasks::TaskRow;
 
 use crate::pipeline_failed;
 use crate::world::Platform;
 
+/// Passes whose submissions are on their way, in one instance. What waits meanwhile is taken when
+/// one of them has ended: together, which costs less.
+const PASSES: usize = 8;
+
+/// Who gives tasks to servers in this instance: one at a time, so that whatever comes while a pass
+/// is under way is taken by the next one together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dispatcher {
+    Idle,
+    Busy,
+    /// Something has come that the pass under way may not have seen.
+    Wanted,
+}
+
+thread_local! {
+    static DISPATCHER: Cell<Dispatcher> = const { Cell::new(Dispatcher::Idle) };
+    static SUBMITTING: Cell<usize> = const { Cell::new(0) };
+}
+
 /// Gives waiting tasks to servers.
 pub fn dispatch() {
-    guest::spawn(async {
-        report("dispatch", dispatch_now().await);
-    });
+    match DISPATCHER.get() {
+        Dispatcher::Busy | Dispatcher::Wanted => DISPATCHER.set(Dispatcher::Wanted),
+        Dispatcher::Idle if SUBMITTING.get() >= PASSES => {}
+        Dispatcher::Idle => {
+            let dispatching = Dispatching::begin();
+            guest::spawn(async move {
+                report("dispatch", dispatching.run().await);
+            });
+        }
+    }
+}
+
+/// The dispatcher of this instance, for as long as it lives.
+struct Dispatching;
+
+impl Drop for Dispatching {
+    fn drop(&mut self) {
+        DISPATCHER.set(Dispatcher::Idle);
+    }
+}
+
+impl Dispatching {
+    fn begin() -> Self {
+        DISPATCHER.set(Dispatcher::Busy);
+        Self
+    }
+
+    /// Passes, one after the other, whose submissions go on beside.
+    async fn run(self) -> Result<(), Problem> {
+        let platform = Platform::open().await?;
+        while SUBMITTING.get() < PASSES {
+            DISPATCHER.set(Dispatcher::Busy);
+            let taken = platform.pipeline().take().await.map_err(pipeline_failed)?;
+            let is_empty = taken.as_ref().is_none_or(|taken| taken.tasks() == 0);
+            if let Some(taken) = taken {
+                let submitting = Counted::begin(&SUBMITTING);
+                guest::spawn(async move {
+                    report("submit", carry_out(taken, submitting).await);
+                });
+            }
+            if is_empty && DISPATCHER.get() == Dispatcher::Busy {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn carry_out(taken: Taken, submitting: Counted) -> Result<(), Problem> {
+    let platform = Platform::open().await?;
+    let carried_out = platform.pipeline().carry_out(taken).await;
+    let was_last = SUBMITTING.get() == PASSES;
+    drop(submitting);
+    // What waited for this pass to end, or for a slot of it, is taken now; also after a fault.
+    if was_last || !matches!(carried_out, Ok(false)) {
+        dispatch();
+    }
+    carried_out.map(drop).map_err(pipeline_failed)
 }
 
 /// Fetches a result and ends its task; the slot that it frees is used at once.
@@ -28,36 +104,34 @@ pub fn settle(row: TaskRow) {
 const CALLS: usize = 24;
 
 thread_local! {
-    static UNDER_WAY: Cell<usize> = const { Cell::new(0) };
+    static CALLING: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts a call for as long as it lives.
-struct UnderWay;
+/// One of so many, for as long as it lives.
+struct Counted(&'static LocalKey<Cell<usize>>);
 
-impl UnderWay {
-    fn begin() -> Option<Self> {
-        let calls = UNDER_WAY.get();
-        (calls < CALLS).then(|| {
-            UNDER_WAY.set(calls + 1);
-            Self
-        })
+impl Counted {
+    fn begin(counter: &'static LocalKey<Cell<usize>>) -> Self {
+        counter.set(counter.get() + 1);
+        Self(counter)
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for Counted {
     fn drop(&mut self) {
-        UNDER_WAY.set(UNDER_WAY.get() - 1);
+        self.0.set(self.0.get() - 1);
     }
 }
 
 /// Makes a call that takes as long as the work itself.
 pub fn begin(task_ids: Vec<String>) {
-    let Some(under_way) = UnderWay::begin() else {
+    if CALLING.get() >= CALLS {
         return;
-    };
+    }
+    let calling = Counted::begin(&CALLING);
     guest::spawn(async move {
         report("begin", begin_now(task_ids).await);
-        drop(under_way);
+        drop(calling);
     });
 }
 
@@ -73,7 +147,8 @@ async fn begin_now(task_ids: Vec<String>) -> Result<(), Problem> {
     let pipeline = platform.pipeline();
     pipeline.begin(&task_ids).await.map_err(pipeline_failed)?;
     // The slot may be free again.
-    pipeline.dispatch().await.map(drop).map_err(pipeline_failed)
+    dispatch();
+    Ok(())
 }
 
 async fn tick_now() -> Result<(), Problem> {
@@ -86,16 +161,6 @@ async fn tick_now() -> Result<(), Problem> {
         .map_err(pipeline_failed)
 }
 
-async fn dispatch_now() -> Result<(), Problem> {
-    let platform = Platform::open().await?;
-    platform
-        .pipeline()
-        .dispatch()
-        .await
-        .map(drop)
-        .map_err(pipeline_failed)
-}
-
 async fn settle_now(row: TaskRow) -> Result<(), Problem> {
     let platform = Platform::open().await?;
     platform
@@ -103,12 +168,8 @@ async fn settle_now(row: TaskRow) -> Result<(), Problem> {
         .settle(row)
         .await
         .map_err(pipeline_failed)?;
-    platform
-        .pipeline()
-        .dispatch()
-        .await
-        .map(drop)
-        .map_err(pipeline_failed)
+    dispatch();
+    Ok(())
 }
 
 fn report(what: &str, outcome: Result<(), Problem>) {

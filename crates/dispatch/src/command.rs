@@ -91,17 +91,8 @@ pub enum Command {
 pub struct Decision {
     /// The task afterwards; its version is still the one that was read.
     pub task: Task,
-    pub slot: Slot,
     /// The node must hear of it: the task has ended.
     pub update_node: bool,
-}
-
-/// What happens to a server's slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Slot {
-    Keep,
-    Reserve(String),
-    Release(String),
 }
 
 /// Why a command does nothing.

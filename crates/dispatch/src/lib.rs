@@ -2,7 +2,7 @@
 //!
 //! Pure: time and randomness are inputs, nothing is read or written. [`decide`] answers what a
 //! command does to a task; the caller writes the new task by compare-and-set, together with the
-//! slot and the effect that the decision names, in one transaction.
+//! effect that the decision names, in one transaction. A slot is held by being PROCESSING.
 
 mod command;
 mod decide;
@@ -12,7 +12,7 @@ pub mod policy;
 mod retry;
 mod task;
 
-pub use command::{Command, Decision, Rejection, Slot};
+pub use command::{Command, Decision, Rejection};
 pub use decide::decide;
 pub use failure::{ErrorClass, Failure};
 pub use kind::{Kind, Yield};

@@ -1,6 +1,6 @@
 //! A task that has failed, or was cancelled, begins again under its own id (TK4).
 
-use crate::command::{Decision, Rejection, Slot};
+use crate::command::{Decision, Rejection};
 use crate::{State, Task};
 
 /// WAITING again and due at once. The attempts go on counting: each of them is the provider's
@@ -24,7 +24,6 @@ pub(crate) fn retry(task: &Task, now_ms: i64) -> Result<Decision, Rejection> {
             failures: 0,
             ..task.clone()
         },
-        slot: Slot::Keep,
         update_node: false,
     })
 }

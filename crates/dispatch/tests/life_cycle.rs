@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dispatch::policy::{self, backoff_ms, poll_interval_ms};
 use dispatch::{
-    Command, ErrorClass, Failure, Kind, Phase, Rejection, Slot, State, StateName, Task, decide,
+    Command, ErrorClass, Failure, Kind, Phase, Rejection, State, StateName, Task, decide,
 };
 
 const NOW: i64 = 1_000_000;
@@ -295,20 +295,12 @@ fn tk4_a_retry_is_a_fresh_start_but_for_the_attempts() {
 }
 
 #[test]
-fn rg4_a_slot_is_reserved_by_acquire_and_freed_whenever_processing_ends() {
+fn tk5_the_node_hears_of_each_end_and_of_nothing_else() {
     for task in all_tasks() {
         for command in all_commands(task.attempt) {
             let Ok(decision) = decide(&task, command, NOW + 2_000, 0.5) else {
                 continue;
             };
-            let held = task.state.name() == StateName::Processing;
-            let holds = decision.task.state.name() == StateName::Processing;
-            let expected = match (held, holds) {
-                (false, true) => Slot::Reserve("s_1".into()),
-                (true, false) => Slot::Release("s_1".into()),
-                (true, true) | (false, false) => Slot::Keep,
-            };
-            assert_eq!(decision.slot, expected);
             assert_eq!(
                 decision.update_node,
                 decision.task.state.name().is_terminal()
@@ -579,7 +571,6 @@ fn tk7_what_a_provider_puts_off_costs_no_attempt() {
             retry_after_ms: Some(3_000),
         };
         let decision = decide(&task, command, NOW, 0.0).unwrap();
-        assert_eq!(decision.slot, Slot::Release("s_1".into()), "round {round}");
         let State::Waiting {
             next_action_at_ms, ..
         } = decision.task.state

@@ -44,8 +44,6 @@ pub struct Wish<'a> {
     pub kind: &'a str,
     /// None: whatever the server has first.
     pub model: Option<&'a str>,
-    /// How many slots it takes.
-    pub weight: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,16 +144,16 @@ fn too_many_ejected(fit: &[(usize, &Candidate)], now_ms: i64) -> bool {
 }
 
 impl Candidate {
-    /// It is ONLINE, serves kind and model, and has that many slots at all.
+    /// It is ONLINE, serves kind and model, and has slots at all.
     fn is_fit(&self, wish: &Wish) -> bool {
         self.state == ServerState::Online
             && self.kinds.iter().any(|kind| kind == wish.kind)
             && (self.models.is_empty() || wish.model.is_none() || self.model(wish).is_some())
-            && wish.weight <= self.slots
+            && self.slots > 0
             && self
                 .model(wish)
                 .and_then(|model| model.slots)
-                .is_none_or(|slots| wish.weight <= slots)
+                .is_none_or(|slots| slots > 0)
     }
 
     fn model(&self, wish: &Wish) -> Option<&Model> {
@@ -168,9 +166,9 @@ impl Candidate {
     fn has_free(&self, wish: &Wish, slots: i64) -> bool {
         let model_is_free = self.model(wish).is_none_or(|model| {
             let slots = model.slots.unwrap_or(i64::MAX);
-            model.used.saturating_add(wish.weight) <= slots
+            model.used < slots
         });
-        self.may_submit && self.used.saturating_add(wish.weight) <= slots && model_is_free
+        self.may_submit && self.used < slots && model_is_free
     }
 
     fn cools(&self, now_ms: i64) -> bool {

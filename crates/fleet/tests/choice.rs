@@ -8,7 +8,6 @@ const NOW_MS: i64 = 1_000_000;
 const X: Wish<'static> = Wish {
     kind: "x",
     model: None,
-    weight: 1,
 };
 
 fn server(used: i64, slots: i64) -> Candidate {
@@ -282,53 +281,29 @@ fn rg4_a_server_that_came_back_gets_its_work_by_and_by() {
 }
 
 #[test]
-fn tk10_weights_take_so_many_slots() {
-    use Choice::{Busy, Nobody, Server};
-    check(
-        Wish { weight: 3, ..X },
-        vec![
-            ("just enough", vec![server(5, 8)], Server(0)),
-            ("one too few", vec![server(6, 8)], Busy),
-            ("never enough", vec![server(0, 2)], Nobody),
-            (
-                "who has them",
-                vec![server(0, 2), server(6, 8), server(5, 8)],
-                Server(2),
-            ),
-        ],
-    );
-}
-
-#[test]
 fn tk10_models_have_limits_of_their_own() {
     use Choice::{Busy, Nobody, Server};
-    let wish = |model, weight| Wish {
-        kind: "x",
-        model,
-        weight,
-    };
+    let wish = |model| Wish { kind: "x", model };
     let two = |used| with_models(&[("a", Some(2), used), ("b", None, 0)]);
     for (name, wish, servers, expected) in [
-        ("free", wish(Some("a"), 1), vec![two(1)], Server(0)),
-        ("full", wish(Some("a"), 1), vec![two(2)], Busy),
+        ("free", wish(Some("a")), vec![two(1)], Server(0)),
+        ("full", wish(Some("a")), vec![two(2)], Busy),
         (
             "the other one is not",
-            wish(Some("b"), 1),
+            wish(Some("b")),
             vec![two(2)],
             Server(0),
         ),
         (
             "the first when none is named",
-            wish(None, 1),
+            wish(None),
             vec![two(2)],
             Busy,
         ),
-        ("too heavy now", wish(Some("a"), 2), vec![two(1)], Busy),
-        ("too heavy ever", wish(Some("a"), 3), vec![two(0)], Nobody),
-        ("no such model", wish(Some("c"), 1), vec![two(0)], Nobody),
+        ("no such model", wish(Some("c")), vec![two(0)], Nobody),
         (
             "one that has any",
-            wish(Some("c"), 1),
+            wish(Some("c")),
             vec![two(0), server(0, 1)],
             Server(1),
         ),

@@ -1,14 +1,15 @@
 //! Waiting tasks to servers: one write transaction per pass (RG4, TK6).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use dispatch::{Command, Decision, ErrorClass, State, Task, decide};
 use fleet::{Candidate, Choice, Cooldown, Model, Rate, ServerState, Wish, choose, model_of};
 use serde_json::Value;
-use store::servers::{Reservation, ServerRow};
+use store::servers::ServerRow;
 use store::tasks::TaskRow;
 use store::{Database, StoreError, begin, or_rollback};
 
+use crate::apply::raised;
 use crate::batches::Batches;
 use crate::effect::Effect;
 use crate::follow::waiting;
@@ -29,42 +30,59 @@ pub(crate) struct Acquired {
     pub worker: Worker,
 }
 
+/// What one pass has taken and decided: to be carried out by [`Pipeline::carry_out`].
 #[derive(Default)]
-struct Pass {
+pub struct Taken {
     acquired: Vec<Acquired>,
     effects: Vec<Effect>,
+}
+
+impl Taken {
+    /// How many tasks have been given to a server.
+    pub fn tasks(&self) -> usize {
+        self.acquired.len()
+    }
 }
 
 impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// Gives every waiting task that is due to a server with a free slot, and submits it. How
     /// many were taken.
     pub async fn dispatch(&self) -> Result<usize, Error> {
-        let mut taken = 0;
+        let mut tasks = 0;
         for _ in 0..PASSES {
-            if !self.due().await?.waiting {
+            let Some(taken) = self.take().await? else {
+                break;
+            };
+            let count = taken.tasks();
+            self.carry_out(taken).await?;
+            if count == 0 {
                 break;
             }
-            let pass = self.acquire().await?;
-            let acquired = pass.acquired.len();
-            // First what others wait for: they hold slots, and their time runs.
-            self.submit(pass.acquired).await?;
-            for effect in &pass.effects {
-                self.deliver(effect).await;
-            }
-            if acquired == 0 {
-                break;
-            }
-            taken += acquired;
+            tasks += count;
         }
-        Ok(taken)
+        Ok(tasks)
     }
 
-    async fn acquire(&self) -> Result<Pass, Error> {
+    /// Gives waiting tasks that are due to servers with free slots; `None` when none is due.
+    pub async fn take(&self) -> Result<Option<Taken>, Error> {
+        if !self.due().await?.waiting {
+            return Ok(None);
+        }
         let transaction = begin(self.database).await?;
-        let pass = self.acquire_in(&transaction).await;
-        let pass = or_rollback(self.database, pass).await?;
+        let taken = self.take_in(&transaction).await;
+        let taken = or_rollback(self.database, taken).await?;
         transaction.commit().await?;
-        Ok(pass)
+        Ok(Some(taken))
+    }
+
+    /// Submits what was taken, and tells nodes what was decided. Whether a slot may be free again.
+    pub async fn carry_out(&self, taken: Taken) -> Result<bool, Error> {
+        // First what others wait for: they hold slots, and their time runs.
+        let is_freed = self.submit(taken.acquired).await?;
+        for effect in &taken.effects {
+            self.deliver(effect).await;
+        }
+        Ok(is_freed)
     }
 
     /// How long a task waits while everybody who could take it cools down. Credit does not come
@@ -79,170 +97,186 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         }
     }
 
-    /// Under the write lock nobody else acquires; the conditional updates hold all the same.
-    async fn acquire_in(&self, transaction: &impl Database) -> Result<Pass, StoreError> {
+    /// Under the write lock nobody else takes anything, so what is read of the servers holds until
+    /// the commit; that no slot is given twice is also the database's own rule.
+    async fn take_in(&self, transaction: &impl Database) -> Result<Taken, StoreError> {
         let now_ms = self.world.now_ms();
-        let mut servers = store::servers::list(transaction, None, None).await?;
-        let mut pass = Pass::default();
-        let mut used = store::servers::models_in_use(transaction).await?;
         let due = store::tasks::due_waiting(transaction, waiting(now_ms), PER_KIND).await?;
+        let servers = store::servers::list(transaction, None, None).await?;
+        let mut stock = Stock::of(transaction, servers, now_ms).await?;
         let mut batches = Batches::of(&due, now_ms);
+        let (mut rows, mut workers, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         for mut row in due {
             let task = task_of(&row)?;
-            let fit: Vec<usize> = (0..servers.len())
-                .filter(|at| works_for(&servers[*at], &row.tenant))
-                .filter(|at| batches.are_full(&row.kind, servers[*at].batch))
-                .collect();
-            let candidates: Vec<Candidate> = fit
-                .iter()
-                .map(|at| candidate(&servers[*at], &used, now_ms))
-                .collect();
-            let params: Value = serde_json::from_str(&row.params).unwrap_or_default();
-            let wish = Wish {
-                kind: &row.kind,
-                model: params["model"].as_str(),
-                weight: 1,
-            };
-            let (command, worker) = match choose(&candidates, wish, now_ms) {
-                Choice::Server(at) => {
-                    let server = &mut servers[fit[at]];
-                    row.model = model_of(&candidates[at], &wish).map(str::to_owned);
-                    let worker = Worker::of(server.clone(), &row);
-                    row.weight = 1;
-                    if !store::servers::reserve(
-                        transaction,
-                        &server.id,
-                        wanted(server, &row, now_ms),
-                    )
-                    .await?
-                    {
-                        continue;
-                    }
-                    take(server, &mut used, &row, now_ms);
-                    batches.take(&row.kind, server.batch);
-                    let interface = worker.provider().interface;
-                    let command = Command::Acquire {
-                        server_id: Some(server.id.clone()),
-                        sends: !interface.works_in_the_call(),
-                        is_paid: interface.is_account(),
-                    };
-                    (command, Some(worker))
-                }
-                Choice::Busy => (Command::Busy, None),
-                Choice::Cooling => (
-                    Command::NoServer {
-                        timeout_ms: self.cooling_timeout_ms(&task),
-                    },
-                    None,
-                ),
-                Choice::Nobody if batches.waits(&servers, &row) => (Command::Busy, None),
-                Choice::Nobody => match &self.settings.fallback_url {
-                    Some(url) => {
-                        let command = Command::Acquire {
-                            server_id: None,
-                            sends: true,
-                            is_paid: false,
-                        };
-                        (command, Some(Worker::fallback(url)))
-                    }
-                    None => (
-                        Command::NoServer {
-                            timeout_ms: self.settings.no_server_timeout_ms,
-                        },
-                        None,
-                    ),
-                },
-            };
+            let (command, given) = self.give(&task, &mut row, &stock, &batches);
             let Ok(Decision {
                 task, update_node, ..
             }) = decide(&task, command, now_ms, self.world.jitter())
             else {
                 continue;
             };
+            if let Some((Some(at), _)) = &given {
+                batches.take(&row.kind, stock.servers[*at].batch);
+                stock.take(*at, row.model.as_deref());
+            }
             let after = row_of(&row, &task, now_ms)?;
-            if !store::tasks::replace(transaction, &after).await? {
-                return Err(StoreError::Shape(format!(
-                    "task {} changed under the write lock",
-                    row.id
-                )));
-            }
             if update_node {
-                pass.effects
-                    .extend(self.record_effect(transaction, &after).await?);
+                ended.push(after.clone());
             }
-            if let Some(worker) = worker {
-                let row = TaskRow {
-                    version: after.version + 1,
-                    ..after
-                };
-                pass.acquired.push(Acquired { row, worker });
-            }
+            workers.push(given.map(|(_, worker)| worker));
+            rows.push(after);
         }
-        Ok(pass)
+        let written = store::tasks::replace_all(transaction, &rows).await?;
+        if let Some(row) = rows.iter().find(|row| !written.contains(&row.id)) {
+            let message = format!("task {} changed under the write lock", row.id);
+            return Err(StoreError::Shape(message));
+        }
+        for at in &stock.submitted {
+            let server = &stock.servers[*at];
+            store::servers::set_rate_until(transaction, &server.id, server.rate_until_ms).await?;
+        }
+        let mut taken = Taken::default();
+        for row in &ended {
+            let effect = self.record_effect(transaction, row).await?;
+            taken.effects.extend(effect);
+        }
+        let given = rows.into_iter().zip(workers);
+        taken.acquired = given
+            .filter_map(|(row, worker)| {
+                let row = raised(row);
+                worker.map(|worker| Acquired { row, worker })
+            })
+            .collect();
+        Ok(taken)
+    }
+
+    /// Who gets a task: the command, and the position of the server with it as a worker. The row
+    /// is told the model.
+    fn give(
+        &self,
+        task: &Task,
+        row: &mut TaskRow,
+        stock: &Stock,
+        batches: &Batches,
+    ) -> (Command, Option<(Option<usize>, Worker)>) {
+        let servers = &stock.servers;
+        let fit: Vec<usize> = (0..servers.len())
+            .filter(|at| works_for(&servers[*at], &row.tenant))
+            .filter(|at| batches.are_full(&row.kind, servers[*at].batch))
+            .collect();
+        let candidates: Vec<Candidate> = fit.iter().map(|at| stock.candidate(*at)).collect();
+        let params: Value = serde_json::from_str(&row.params).unwrap_or_default();
+        let wish = Wish {
+            kind: &row.kind,
+            model: params["model"].as_str(),
+        };
+        let nobody = |timeout_ms| (Command::NoServer { timeout_ms }, None);
+        match choose(&candidates, wish, stock.now_ms) {
+            Choice::Server(at) => {
+                row.model = model_of(&candidates[at], &wish).map(str::to_owned);
+                let server = &servers[fit[at]];
+                let worker = Worker::of(server.clone(), row);
+                let interface = worker.provider().interface;
+                let command = Command::Acquire {
+                    server_id: Some(server.id.clone()),
+                    sends: !interface.works_in_the_call(),
+                    is_paid: interface.is_account(),
+                };
+                (command, Some((Some(fit[at]), worker)))
+            }
+            Choice::Busy => (Command::Busy, None),
+            Choice::Cooling => nobody(self.cooling_timeout_ms(task)),
+            Choice::Nobody if batches.waits(servers, row) => (Command::Busy, None),
+            Choice::Nobody => match &self.settings.fallback_url {
+                Some(url) => {
+                    let command = Command::Acquire {
+                        server_id: None,
+                        sends: true,
+                        is_paid: false,
+                    };
+                    (command, Some((None, Worker::fallback(url))))
+                }
+                None => nobody(self.settings.no_server_timeout_ms),
+            },
+        }
+    }
+}
+
+/// The servers, and what is taken of them.
+struct Stock {
+    servers: Vec<ServerRow>,
+    /// How many slots tasks of a model hold at a server.
+    models: HashMap<(String, String), i64>,
+    /// Servers with a rate that get something in this pass.
+    submitted: BTreeSet<usize>,
+    now_ms: i64,
+}
+
+impl Stock {
+    async fn of(
+        transaction: &impl Database,
+        servers: Vec<ServerRow>,
+        now_ms: i64,
+    ) -> Result<Self, StoreError> {
+        let mut models = servers.iter().flat_map(|server| &server.models);
+        let models = match models.any(|model| model.slots.is_some()) {
+            true => store::servers::models_in_use(transaction).await?,
+            false => HashMap::new(),
+        };
+        Ok(Self {
+            servers,
+            models,
+            submitted: BTreeSet::new(),
+            now_ms,
+        })
+    }
+
+    fn candidate(&self, at: usize) -> Candidate {
+        let server = &self.servers[at];
+        let models = server.models.iter().map(|model| Model {
+            name: model.name.clone(),
+            slots: model.slots,
+            used: self
+                .models
+                .get(&(server.id.clone(), model.name.clone()))
+                .copied()
+                .unwrap_or(0),
+        });
+        let reason = server.cooldown_reason.as_deref().and_then(Cooldown::parse);
+        Candidate {
+            id: server.id.clone(),
+            kinds: server.kinds.clone(),
+            models: models.collect(),
+            // A state that this program does not know gets no work.
+            state: ServerState::parse(&server.state).unwrap_or(ServerState::Offline),
+            trusted: server.last_error.is_none(),
+            tier: server.tier,
+            used: server.used,
+            slots: server.slots,
+            since_ms: server.changed_at_ms.max(server.cooldown_until_ms),
+            cooldown_until_ms: server.cooldown_until_ms,
+            cooldown_is_ejection: reason == Some(Cooldown::Failing),
+            may_submit: server
+                .rate_per_min
+                .is_none_or(|per_min| Rate::of(per_min).allows(server.rate_until_ms, self.now_ms)),
+        }
+    }
+
+    /// A slot, and a submission of the rate, for the next task of this pass to know.
+    fn take(&mut self, at: usize, model: Option<&str>) {
+        let server = &mut self.servers[at];
+        server.used += 1;
+        if let Some(per_min) = server.rate_per_min {
+            server.rate_until_ms = Rate::of(per_min).after(server.rate_until_ms, self.now_ms);
+            self.submitted.insert(at);
+        }
+        if let Some(model) = model {
+            let key = (server.id.clone(), model.to_owned());
+            *self.models.entry(key).or_default() += 1;
+        }
     }
 }
 
 pub(crate) fn works_for(server: &ServerRow, tenant: &str) -> bool {
     server.tenant == OPERATOR || server.tenant == tenant
-}
-
-/// How many slots tasks of a model hold at a server.
-type ModelsInUse = HashMap<(String, String), i64>;
-
-fn candidate(server: &ServerRow, used: &ModelsInUse, now_ms: i64) -> Candidate {
-    let models = server.models.iter().map(|model| Model {
-        name: model.name.clone(),
-        slots: model.slots,
-        used: used
-            .get(&(server.id.clone(), model.name.clone()))
-            .copied()
-            .unwrap_or(0),
-    });
-    let reason = server.cooldown_reason.as_deref().and_then(Cooldown::parse);
-    Candidate {
-        id: server.id.clone(),
-        kinds: server.kinds.clone(),
-        models: models.collect(),
-        // A state that this program does not know gets no work.
-        state: ServerState::parse(&server.state).unwrap_or(ServerState::Offline),
-        trusted: server.last_error.is_none(),
-        tier: server.tier,
-        used: server.used,
-        slots: server.slots,
-        since_ms: server.changed_at_ms.max(server.cooldown_until_ms),
-        cooldown_until_ms: server.cooldown_until_ms,
-        cooldown_is_ejection: reason == Some(Cooldown::Failing),
-        may_submit: server
-            .rate_per_min
-            .is_none_or(|per_min| Rate::of(per_min).allows(server.rate_until_ms, now_ms)),
-    }
-}
-
-/// What the row takes of the server.
-fn wanted<'a>(server: &'a ServerRow, row: &'a TaskRow, now_ms: i64) -> Reservation<'a> {
-    let model = row.model.as_deref().and_then(|name| {
-        let known = server.models.iter().find(|model| model.name == name)?;
-        Some((name, known.slots?))
-    });
-    let rate = server.rate_per_min.map(|per_min| {
-        let rate = Rate::of(per_min);
-        (rate.spacing_ms(), rate.tolerance_ms())
-    });
-    Reservation {
-        weight: row.weight,
-        model,
-        rate,
-        now_ms,
-    }
-}
-
-/// The same in what was read of the server, for the next task of this pass.
-fn take(server: &mut ServerRow, used: &mut ModelsInUse, row: &TaskRow, now_ms: i64) {
-    server.used += row.weight;
-    if let Some(per_min) = server.rate_per_min {
-        server.rate_until_ms = server.rate_until_ms.max(now_ms) + Rate::of(per_min).spacing_ms();
-    }
-    if let Some(model) = &row.model {
-        *used.entry((server.id.clone(), model.clone())).or_default() += row.weight;
-    }
 }

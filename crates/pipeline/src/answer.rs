@@ -1,10 +1,10 @@
 //! What the answer to a submission leads to.
 
-use dispatch::{Command, Failure, Rejection, decide};
+use dispatch::{Command, Failure, Rejection, StateName, decide};
 use fleet::CallOutcome;
 use providers::{AfterLostAnswer, Begun, CallFailure, Class, Order, Spent, Submitted};
+use store::Database;
 use store::tasks::TaskRow;
-use store::{Database, StoreError, begin, or_rollback};
 
 use crate::apply::Extra;
 use crate::order::Worker;
@@ -14,13 +14,14 @@ use crate::submit::{Asked, Heard, attempt_of};
 use crate::{Applied, Error, NoAnswer, Pipeline, Reported, World};
 
 impl<D: Database, W: World> Pipeline<'_, D, W> {
-    /// The rows to settle, of answers that came at the same time. Most of them say that the task was
-    /// accepted, which is written in one transaction.
+    /// Takes answers that came at the same time, and adds the rows to settle to `settlements`. Most
+    /// answers say that the task was accepted, which is written in one statement; whether all did.
     pub(crate) async fn take_submit_answers(
         &self,
         answers: Vec<(Asked, Heard)>,
-    ) -> Result<Vec<TaskRow>, Error> {
-        let mut settlements = Vec::new();
+        settlements: &mut Vec<TaskRow>,
+    ) -> Result<bool, Error> {
+        let count = answers.len();
         let mut accepted = Vec::new();
         for (asked, answer) in answers {
             match answer {
@@ -40,61 +41,53 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 lost @ Err(_) => settlements.extend(self.take_submit_answer(asked, lost).await?),
             }
         }
-        if accepted.len() > 1 {
+        let are_all_accepted = accepted.len() == count;
+        if !accepted.is_empty() {
             accepted = self.accept_together(accepted).await?;
         }
         for (asked, submitted) in accepted {
             settlements.extend(self.take_submitted(asked, submitted).await?);
         }
-        Ok(settlements)
+        Ok(are_all_accepted)
     }
 
-    /// Those that could not be written because somebody else has written their task.
+    /// Those that could not be written because somebody else has written their task, and that have
+    /// not just been quicker than the answer: a callback may bring the result before it.
     async fn accept_together(
         &self,
         accepted: Vec<(Asked, Submitted)>,
     ) -> Result<Vec<(Asked, Submitted)>, Error> {
-        for (asked, _) in &accepted {
-            self.called(&asked.worker, CallOutcome::Answered).await?;
-        }
-        let transaction = begin(self.database).await?;
-        let written = self.accept_in(&transaction, &accepted).await;
-        let written = or_rollback(self.database, written).await?;
-        transaction.commit().await?;
-        let left = accepted.into_iter().zip(written);
-        Ok(left
-            .filter_map(|(accepted, is_written)| (!is_written).then_some(accepted))
-            .collect())
-    }
-
-    /// Which of them are written.
-    async fn accept_in(
-        &self,
-        transaction: &impl Database,
-        accepted: &[(Asked, Submitted)],
-    ) -> Result<Vec<bool>, StoreError> {
         let now_ms = self.world.now_ms();
-        let mut written = Vec::with_capacity(accepted.len());
-        for (asked, submitted) in accepted {
+        let mut rows = Vec::with_capacity(accepted.len());
+        for (asked, submitted) in &accepted {
+            self.heard(&asked.worker, CallOutcome::Answered).await;
+            let task = task_of(&asked.row)?;
             let external_id = match &submitted.outcome {
                 Ok(Begun::Accepted { external_id }) => Some(external_id.clone()),
                 _ => None,
             };
-            let task = task_of(&asked.row)?;
             let command = Command::Submitted {
                 attempt: task.attempt,
                 external_id,
             };
-            written.push(match decide(&task, command, now_ms, self.world.jitter()) {
-                Ok(decision) => {
-                    let mut after = row_of(&asked.row, &decision.task, now_ms)?;
-                    after.usage = spent(&submitted.spent).or(after.usage);
-                    store::tasks::replace(transaction, &after).await?
-                }
-                Err(_) => false,
-            });
+            if let Ok(decision) = decide(&task, command, now_ms, self.world.jitter()) {
+                let mut after = row_of(&asked.row, &decision.task, now_ms)?;
+                after.usage = spent(&submitted.spent).or(after.usage);
+                rows.push(after);
+            }
         }
-        Ok(written)
+        let written = store::tasks::replace_all(self.database, &rows).await?;
+        let mut left = accepted;
+        left.retain(|(asked, _)| !written.contains(&asked.row.id));
+        if !left.is_empty() {
+            let ids: Vec<&str> = left
+                .iter()
+                .map(|(asked, _)| asked.row.id.as_str())
+                .collect();
+            let finished = store::tasks::finished_of(self.database, &ids).await?;
+            left.retain(|(asked, _)| !finished.contains(&asked.row.id));
+        }
+        Ok(left)
     }
 
     /// The row to settle, when the answer was the result.
@@ -130,10 +123,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             Ok(_) => CallOutcome::Answered,
             Err(failure) => outcome_of(failure),
         };
-        // What is said of the server must not cost the answer.
-        if let Err(error) = self.called(&worker, outcome).await {
-            self.world.report("what a call says of its server", &error);
-        }
+        self.heard(&worker, outcome).await;
         let spent = spent(&submitted.spent);
         let command = match submitted.outcome {
             Ok(Begun::Accepted { external_id }) => Command::Submitted {
@@ -171,11 +161,11 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             ..Extra::default()
         };
         let applied = self.apply_with(row, command, extra).await?;
-        // Cancelled while the submission was on its way: tell the provider now.
+        // Given up while the submission was on its way: tell the provider now.
         if let (
             Applied::Rejected {
                 row,
-                rejection: Rejection::Ended(_),
+                rejection: Rejection::Ended(StateName::Cancelled | StateName::Failed),
             },
             Some(external_id),
         ) = (applied, external_id)

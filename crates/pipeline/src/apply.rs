@@ -1,9 +1,8 @@
 //! One command to one task: read, decide, compare-and-set, in one transaction with its
 //! consequences; read again when somebody else was faster.
 
-use dispatch::{Command, Rejection, Slot, decide};
+use dispatch::{Command, Rejection, State, Task, decide};
 use store::assets::AssetRow;
-use store::servers::Reservation;
 use store::tasks::TaskRow;
 use store::{Database, StoreError, Transaction, begin, or_rollback};
 
@@ -82,21 +81,20 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
             if extra.usage.is_some() {
                 after.usage.clone_from(&extra.usage);
             }
-            if decision.slot == Slot::Keep && !decision.update_node && media.is_none() {
-                if store::tasks::replace(self.database, &after).await? {
-                    return Ok(Applied::Done {
-                        row: raised(after),
-                        slot_freed: false,
-                    });
-                }
-            } else if let Some(effect) = self
-                .write(&after, &decision.slot, decision.update_node, media)
-                .await?
-            {
+            let slot_freed = holds_slot(&task) && !holds_slot(&decision.task);
+            // Nodes hear of their ends, media are shown with them; all else is one statement.
+            let has_effect = decision.update_node && after.node_id.is_some();
+            let is_written = if !has_effect && media.is_none() {
+                store::tasks::replace(self.database, &after).await?
+            } else if let Some(effect) = self.write(&after, decision.update_node, media).await? {
                 if let Some(effect) = effect {
                     self.deliver(&effect).await;
                 }
-                let slot_freed = matches!(decision.slot, Slot::Release(_));
+                true
+            } else {
+                false
+            };
+            if is_written {
                 return Ok(Applied::Done {
                     row: raised(after),
                     slot_freed,
@@ -114,14 +112,11 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     async fn write(
         &self,
         after: &TaskRow,
-        slot: &Slot,
         update_node: bool,
         media: Option<&Media>,
     ) -> Result<Option<Option<Effect>>, StoreError> {
         let transaction = begin(self.database).await?;
-        let written = self
-            .write_in(&transaction, after, slot, update_node, media)
-            .await;
+        let written = self.write_in(&transaction, after, update_node, media).await;
         match or_rollback(self.database, written).await? {
             Some(effect) => transaction.commit().await.map(|()| Some(effect)),
             None => transaction.rollback().await.map(|()| None),
@@ -132,24 +127,11 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         &self,
         transaction: &Transaction<'_, D>,
         after: &TaskRow,
-        slot: &Slot,
         update_node: bool,
         media: Option<&Media>,
     ) -> Result<Option<Option<Effect>>, StoreError> {
         if !store::tasks::replace(transaction, after).await? {
             return Ok(None);
-        }
-        match slot {
-            Slot::Keep => {}
-            Slot::Release(server_id) => {
-                store::servers::release(transaction, server_id, after.weight).await?
-            }
-            Slot::Reserve(server_id) => {
-                let wanted = Reservation::slot(self.world.now_ms());
-                if !store::servers::reserve(transaction, server_id, wanted).await? {
-                    return Ok(None);
-                }
-            }
         }
         if let Some(media) = media {
             show(transaction, media).await?;
@@ -187,7 +169,14 @@ async fn show(database: &impl Database, media: &Media) -> Result<(), StoreError>
         .map(drop)
 }
 
-fn raised(row: TaskRow) -> TaskRow {
+fn holds_slot(task: &Task) -> bool {
+    match &task.state {
+        State::Processing { server_id, .. } => server_id.is_some(),
+        _ => false,
+    }
+}
+
+pub(crate) fn raised(row: TaskRow) -> TaskRow {
     TaskRow {
         version: row.version + 1,
         ..row

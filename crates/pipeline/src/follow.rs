@@ -27,7 +27,7 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// Does all that is due. Late, repeated and overlapping ticks are harmless: every step
     /// claims what it takes.
     pub async fn tick(&self) -> Result<Tick, Error> {
-        store::tasks::tidy(self.database).await?;
+        store::assets::delete_abandoned(self.database).await?;
         let followed = self.follow().await?;
         let dispatched = self.dispatch().await?;
         let delivered = self.deliver_due().await?;

@@ -21,6 +21,7 @@ mod sniff;
 mod submit;
 mod world;
 
+pub use acquire::Taken;
 pub use apply::Applied;
 pub use follow::Tick;
 pub use report::Reported;

@@ -43,6 +43,13 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         };
         Ok(store::servers::record_call(self.database, server, &standing).await?)
     }
+
+    /// The same of a call that was answered: what is said of the server must not cost the answer.
+    pub(crate) async fn heard(&self, worker: &Worker, outcome: CallOutcome) {
+        if let Err(error) = self.called(worker, outcome).await {
+            self.world.report("what a call says of its server", &error);
+        }
+    }
 }
 
 fn standing(server: &ServerRow) -> Standing {

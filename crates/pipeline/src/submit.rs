@@ -1,8 +1,10 @@
 //! Submissions: many at once, each answer written as it comes.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
 use dispatch::{Command, Failure, Phase, State, policy};
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use http::{Request, Response};
 use store::Database;
@@ -11,7 +13,10 @@ use store::tasks::TaskRow;
 use crate::acquire::Acquired;
 use crate::order::{Prepared, Worker};
 use crate::row::task_of;
-use crate::{Applied, BATCH, Bounds, Error, NoAnswer, Pipeline, World};
+use crate::{Applied, Bounds, Error, NoAnswer, Pipeline, World};
+
+/// How long the first answer to a submission waits for others, to be written with them.
+const MOMENT_MS: i64 = 10;
 
 /// What a request is to find out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +39,10 @@ pub(crate) type Heard = Result<Response<Vec<u8>>, NoAnswer>;
 impl<D: Database, W: World> Pipeline<'_, D, W> {
     /// Submits acquired tasks. The intent (the attempt, which is the idempotency key) is in the
     /// database already: whoever is killed here is followed by a tick with the same key. What
-    /// takes as long as the work itself goes on beside.
-    pub(crate) async fn submit(&self, tasks: Vec<Acquired>) -> Result<(), Error> {
-        let calls = FuturesUnordered::new();
+    /// takes as long as the work itself goes on beside. Whether a slot may be free again.
+    pub(crate) async fn submit(&self, tasks: Vec<Acquired>) -> Result<bool, Error> {
+        let mut is_freed = false;
+        let mut calls = FuturesUnordered::new();
         // Those that go out together, by their server.
         let mut batches: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for Acquired { row, worker } in tasks {
@@ -51,23 +57,31 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
                 }
             } else if let Some(asked) = self.ask(row, worker, Question::Submit).await? {
                 calls.push(self.call(asked, Bounds::QUICK));
+            } else {
+                is_freed = true;
             }
         }
         for waiting in batches.into_values().filter(|waiting| !waiting.is_empty()) {
             self.world.begin_soon(waiting);
         }
-        // The calls go on at the same time, what they lead to is written one after the other, and
-        // what has come meanwhile in one transaction.
+        // The calls go on at the same time; what has come after a moment is written together.
         let mut settlements = Vec::new();
-        let mut answers = calls.ready_chunks(usize::try_from(BATCH).unwrap_or(1));
-        while let Some(chunk) = answers.next().await {
-            settlements.extend(self.take_submit_answers(chunk).await?);
+        while let Some(first) = calls.next().await {
+            let mut answers = vec![first];
+            let mut moment = pin!(self.world.sleep(MOMENT_MS));
+            while !calls.is_empty()
+                && let Either::Left((Some(next), _)) = select(calls.next(), moment.as_mut()).await
+            {
+                answers.push(next);
+            }
+            let accepted = self.take_submit_answers(answers, &mut settlements).await?;
+            is_freed |= !accepted;
         }
-        drop(answers);
+        drop(calls);
         for row in settlements {
             self.settle(row).await?;
         }
-        Ok(())
+        Ok(is_freed)
     }
 
     /// Makes a request of a task; `None` when there can be none, which is written then.

@@ -175,6 +175,11 @@ pub async fn delete_chunks(database: &impl Database, name: &str) -> Result<(), S
 
 /// Removes the chunks of downloads that were broken off and will not be taken up again.
 pub async fn delete_abandoned(database: &impl Database) -> Result<(), StoreError> {
+    let row = read_one(database, sql!("assets/has_abandoned"), &[]).await?;
+    let row = row.ok_or_else(|| StoreError::Shape("EXISTS gave no row".into()))?;
+    if row.integer("uploads")? == 0 {
+        return Ok(());
+    }
     database
         .query(sql!("assets/delete_abandoned"), &[])
         .await

@@ -43,6 +43,10 @@ const MIGRATIONS: &[Migration] = &[
         "0009_operations",
         include_str!("../../../migrations/0009_operations.sql"),
     ),
+    (
+        "0010_slots",
+        include_str!("../../../migrations/0010_slots.sql"),
+    ),
 ];
 
 /// The schema version that this program knows.

@@ -219,63 +219,19 @@ pub async fn list(
     rows.into_rows().map(|row| ServerRow::read(&row)).collect()
 }
 
-/// What a task takes of a server.
-#[derive(Clone, Copy, Debug)]
-pub struct Reservation<'a> {
-    pub weight: i64,
-    /// A model with a limit of its own.
-    pub model: Option<(&'a str, i64)>,
-    /// How far each submission moves `rate_until_ms`, and how far ahead of now that may be.
-    pub rate: Option<(i64, i64)>,
-    pub now_ms: i64,
-}
-
-impl Reservation<'_> {
-    /// One slot and nothing else.
-    pub fn slot(now_ms: i64) -> Self {
-        Self {
-            weight: 1,
-            model: None,
-            rate: None,
-            now_ms,
-        }
-    }
-}
-
-/// Takes slots of an ONLINE server, if so many are free, of the model too, and its rate allows
-/// another submission (RG4, TK10).
-pub async fn reserve(
+/// Writes until when the submissions of the past count at a server.
+pub async fn set_rate_until(
     database: &impl Database,
     id: &str,
-    wanted: Reservation<'_>,
-) -> Result<bool, StoreError> {
-    let (model, model_slots) = wanted.model.unzip();
-    let (spacing_ms, tolerance_ms) = wanted.rate.unzip();
-    let parameters: [Value; 7] = [
-        id.into(),
-        wanted.weight.into(),
-        model.map(str::to_owned).into(),
-        model_slots.into(),
-        spacing_ms.into(),
-        tolerance_ms.into(),
-        wanted.now_ms.into(),
-    ];
-    Ok(!database
-        .query(sql!("servers/reserve"), &parameters)
-        .await?
-        .is_empty())
-}
-
-pub async fn release(database: &impl Database, id: &str, weight: i64) -> Result<(), StoreError> {
+    rate_until_ms: i64,
+) -> Result<(), StoreError> {
     database
-        .query(sql!("servers/release"), &[id.into(), weight.into()])
+        .query(
+            sql!("servers/set_rate_until"),
+            &[id.into(), rate_until_ms.into()],
+        )
         .await
         .map(drop)
-}
-
-/// Sets the slots in use to the number of tasks that hold them.
-pub async fn recount(database: &impl Database) -> Result<(), StoreError> {
-    database.query(sql!("servers/recount"), &[]).await.map(drop)
 }
 
 /// Notes that a call to the server went unanswered, and brings its next check forward.

@@ -1,9 +1,11 @@
 //! Rows of `tasks`. What may follow what is decided by the dispatch crate; here every write of a
 //! transition is a compare-and-set on the version.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Cursor, Database, DueAt, Row, StoreError, Value, read_one, sql};
+use crate::{Cursor, Database, DueAt, Row, Rows, StoreError, Value, read_one, sql};
 
 /// A medium that a task starts from: an asset of the task's own project, or an outside address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -75,9 +77,8 @@ pub struct TaskRow {
     pub failures: i64,
     /// When the current attempt's submission went out.
     pub sent_at_ms: Option<i64>,
-    /// What is asked for at the server, and how many of its slots that takes.
+    /// What is asked for at the server.
     pub model: Option<String>,
-    pub weight: i64,
     /// The current attempt costs money where it is made.
     pub is_paid: bool,
     /// What the provider says that it took, as JSON.
@@ -123,7 +124,6 @@ impl TaskRow {
             failures: row.integer("failures")?,
             sent_at_ms: row.optional_integer("sent_at_ms")?,
             model: optional("model")?,
-            weight: row.integer("weight")?,
             is_paid: row.integer("paid")? != 0,
             usage: optional("usage")?,
         })
@@ -163,6 +163,19 @@ pub async fn insert(database: &impl Database, task: &NewTask) -> Result<bool, St
 pub async fn find(database: &impl Database, id: &str) -> Result<Option<TaskRow>, StoreError> {
     let row = read_one(database, sql!("tasks/find"), &[id.into()]).await?;
     row.map(|row| TaskRow::read(&row)).transpose()
+}
+
+/// The same, with the owner of the server that it is assigned to.
+pub async fn find_for_report(
+    database: &impl Database,
+    id: &str,
+) -> Result<Option<(TaskRow, Option<String>)>, StoreError> {
+    let row = read_one(database, sql!("tasks/find_for_report"), &[id.into()]).await?;
+    row.map(|row| {
+        let owner = row.optional_text("server_owner")?.map(str::to_owned);
+        Ok((TaskRow::read(&row)?, owner))
+    })
+    .transpose()
 }
 
 /// The live task of this kind that a node has, if any.
@@ -243,10 +256,9 @@ pub async fn list(
     read_all(database, statement, &parameters).await
 }
 
-/// Writes everything that a transition may change, if the row still has `task.version`.
-/// The version rises by one; false means that another write came first.
-pub async fn replace(database: &impl Database, task: &TaskRow) -> Result<bool, StoreError> {
-    let parameters: [Value; 23] = [
+/// Everything that a transition may change, after what it is compared with.
+fn changeable(task: &TaskRow) -> [Value; 22] {
+    [
         task.id.as_str().into(),
         task.version.into(),
         task.state.as_str().into(),
@@ -267,14 +279,74 @@ pub async fn replace(database: &impl Database, task: &TaskRow) -> Result<bool, S
         task.failures.into(),
         task.sent_at_ms.into(),
         task.model.clone().into(),
-        task.weight.into(),
         task.usage.clone().into(),
         i64::from(task.is_paid).into(),
-    ];
+    ]
+}
+
+/// Writes everything that a transition may change, if the row still has `task.version`, and with
+/// it the slot that it takes or frees. The version rises by one; false means that another write
+/// came first.
+pub async fn replace(database: &impl Database, task: &TaskRow) -> Result<bool, StoreError> {
     Ok(!database
-        .query(sql!("tasks/replace"), &parameters)
+        .query(sql!("tasks/replace"), &changeable(task))
         .await?
         .is_empty())
+}
+
+/// The same for several tasks at once, in one statement for nearly all of them; the ids of those
+/// that were written.
+pub async fn replace_all(
+    database: &impl Database,
+    tasks: &[TaskRow],
+) -> Result<HashSet<String>, StoreError> {
+    let mut together = Vec::with_capacity(tasks.len());
+    let mut written = HashSet::new();
+    for task in tasks {
+        let values: Option<Vec<_>> = changeable(task).into_iter().map(in_json).collect();
+        match values {
+            Some(values) => together.push(values),
+            None if replace(database, task).await? => drop(written.insert(task.id.clone())),
+            None => {}
+        }
+    }
+    if !together.is_empty() {
+        let list = serde_json::json!(together).to_string();
+        let rows = database
+            .query(sql!("tasks/replace_all"), &[list.into()])
+            .await?;
+        written.extend(ids_of(rows)?);
+    }
+    Ok(written)
+}
+
+/// Which of these tasks have FINISHED.
+pub async fn finished_of(
+    database: &impl Database,
+    ids: &[&str],
+) -> Result<HashSet<String>, StoreError> {
+    let list = serde_json::json!(ids).to_string();
+    let rows = database
+        .query(sql!("tasks/finished_of"), &[list.into()])
+        .await?;
+    ids_of(rows)
+}
+
+fn ids_of(rows: Rows) -> Result<HashSet<String>, StoreError> {
+    rows.into_rows()
+        .map(|row| row.text("id").map(str::to_owned))
+        .collect()
+}
+
+/// A value that SQLite takes out of JSON as it went in; bytes do not, and text ends at a NUL.
+fn in_json(value: Value) -> Option<serde_json::Value> {
+    match value {
+        Value::Null => Some(serde_json::Value::Null),
+        Value::Integer(value) => Some(value.into()),
+        Value::Real(value) if value.is_finite() => Some(value.into()),
+        Value::Text(value) if !value.contains('\0') => Some(value.into()),
+        Value::Real(_) | Value::Text(_) | Value::Blob(_) => None,
+    }
 }
 
 /// Which kinds of work are due now.
@@ -373,12 +445,10 @@ pub async fn hurry_of_server(
 /// Cancels a live task and frees its slot, inside the caller's transaction; false when it has
 /// ended already. For the node processor; the task routes go through the life cycle instead.
 pub async fn cancel(database: &impl Database, id: &str, now_ms: i64) -> Result<bool, StoreError> {
-    let row = read_one(database, sql!("tasks/cancel"), &[id.into(), now_ms.into()]).await?;
-    let Some(row) = row else { return Ok(false) };
-    if row.optional_text("server_id")?.is_some() {
-        crate::servers::recount(database).await?;
-    }
-    Ok(true)
+    Ok(!database
+        .query(sql!("tasks/cancel"), &[id.into(), now_ms.into()])
+        .await?
+        .is_empty())
 }
 
 /// Removes all tasks of a project and frees the slots they held.
@@ -388,22 +458,8 @@ pub async fn delete_of_project(
 ) -> Result<(), StoreError> {
     database
         .query(sql!("tasks/delete_of_project"), &[project_id.into()])
-        .await?;
-    crate::servers::recount(database).await
-}
-
-/// Puts right what removals and broken downloads leave behind: slots without a task, chunks
-/// without a download. Takes the write lock only when there is something to do.
-pub async fn tidy(database: &impl Database) -> Result<(), StoreError> {
-    let row = read_one(database, sql!("tasks/untidy"), &[]).await?;
-    let row = row.ok_or_else(|| StoreError::Shape("EXISTS gave no row".into()))?;
-    if row.integer("uploads")? != 0 {
-        crate::assets::delete_abandoned(database).await?;
-    }
-    if row.integer("slots")? != 0 {
-        crate::servers::recount(database).await?;
-    }
-    Ok(())
+        .await
+        .map(drop)
 }
 
 pub(crate) async fn read_all(

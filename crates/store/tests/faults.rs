@@ -5,7 +5,7 @@ mod common;
 
 use common::{assert_nothing_open, database, number, open, sql};
 use futures::executor::block_on;
-use store::{StoreError, assets, begin, migrate, tasks};
+use store::{StoreError, assets, begin, migrate};
 
 /// The stand-in for a full disk: a file that may not grow.
 #[test]
@@ -31,7 +31,7 @@ fn rl2_a_full_disk_is_told_and_everything_goes_on_after_space_is_freed() {
     // What was there is there, and space that is freed is used.
     let count = "SELECT count(*) AS n FROM asset_chunks";
     assert_eq!(number(&database, count), written);
-    block_on(tasks::tidy(&database)).unwrap();
+    block_on(assets::delete_abandoned(&database)).unwrap();
     assert_eq!(number(&database, count), 0);
     chunk(0).unwrap();
 }

@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{database, open};
+use common::{database, number, open};
 use futures::executor::block_on;
-use store::servers::{NewServer, Reservation, ServerRow};
+use store::servers::{NewServer, ServerRow};
 use store::tasks::{Input, NewTask};
 use store::{Database, DueAt, assets, effects, migrate, native::Native, servers, tasks};
 
@@ -119,6 +119,25 @@ fn tk6_the_table_refuses_a_state_that_cannot_be() {
     }
 }
 
+/// The row as it is once a server works on it.
+fn at_work(database: &Native, id: &str) -> tasks::TaskRow {
+    tasks::TaskRow {
+        state: "PROCESSING".into(),
+        phase: Some("submit".into()),
+        server_id: Some("s_1".into()),
+        lease_expires_at_ms: Some(900),
+        started_at_ms: Some(1),
+        ..block_on(tasks::find(database, id)).unwrap().unwrap()
+    }
+}
+
+/// What ends a task.
+type End<'a> = &'a dyn Fn(&tasks::TaskRow);
+
+fn used(database: &Native) -> i64 {
+    number(database, "SELECT used AS n FROM servers WHERE id = 's_1'")
+}
+
 #[test]
 fn rg4_slots_are_never_over_admitted_by_two_connections() {
     let folder = tempfile::tempdir().unwrap();
@@ -126,34 +145,142 @@ fn rg4_slots_are_never_over_admitted_by_two_connections() {
     let first = open(&path);
     block_on(migrate::migrate(&first, 1)).unwrap();
     server(&first, 7);
+    for number in 0..20 {
+        block_on(tasks::insert(&first, &task(&format!("t_{number}"), None))).unwrap();
+    }
+    let take = |number: usize| {
+        let database = open(&path);
+        let row = at_work(&database, &format!("t_{number}"));
+        match block_on(tasks::replace(&database, &row)) {
+            Ok(is_written) => usize::from(is_written),
+            Err(error) => {
+                assert!(error.to_string().contains("no slot"), "{error}");
+                0
+            }
+        }
+    };
     let taken: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let database = open(&path);
-                    (0..5)
-                        .filter(|_| {
-                            block_on(servers::reserve(&database, "s_1", Reservation::slot(100)))
-                                .unwrap()
-                        })
-                        .count()
-                })
+            .map(|thread| {
+                scope.spawn(move || (0..5).map(|time| take(thread * 5 + time)).sum::<usize>())
             })
             .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
+        let taken = threads.into_iter().map(|thread| thread.join().unwrap());
+        taken.sum()
     });
     assert_eq!(taken, 7);
-    // No task holds them: the recount gives them back.
-    block_on(tasks::tidy(&first)).unwrap();
-    assert_eq!(
-        block_on(servers::find(&first, "s_1"))
+    assert_eq!(used(&first), 7);
+    let working = "SELECT count(*) AS n FROM tasks WHERE state = 'PROCESSING'";
+    assert_eq!(number(&first, working), 7);
+}
+
+#[test]
+fn rg4_a_slot_is_freed_however_its_task_ends() {
+    let database = database();
+    server(&database, 2);
+    let ends: [(&str, End); 5] = [
+        ("a transition", &|row| {
+            let ended = tasks::TaskRow {
+                state: "FINISHED".into(),
+                phase: None,
+                lease_expires_at_ms: None,
+                next_action_at_ms: None,
+                ended_at_ms: Some(7),
+                ..row.clone()
+            };
+            assert!(block_on(tasks::replace(&database, &ended)).unwrap());
+        }),
+        ("several at once", &|row| {
+            let waiting = tasks::TaskRow {
+                state: "WAITING".into(),
+                phase: None,
+                server_id: None,
+                lease_expires_at_ms: None,
+                ..row.clone()
+            };
+            assert_eq!(
+                block_on(tasks::replace_all(&database, &[waiting]))
+                    .unwrap()
+                    .len(),
+                1
+            );
+        }),
+        ("cancelled", &|row| {
+            assert!(block_on(tasks::cancel(&database, &row.id, 200)).unwrap());
+        }),
+        ("cancelled by its room", &|row| {
+            let transaction = block_on(store::begin(&database)).unwrap();
+            let ids = [row.id.as_str()];
+            let cancelled = store::rooms::cancel_tasks(&transaction, "p1", &ids, 200);
+            assert_eq!(block_on(cancelled).unwrap(), ids);
+            block_on(transaction.commit()).unwrap();
+        }),
+        ("removed with its project", &|row| {
+            block_on(tasks::delete_of_project(&database, &row.project_id)).unwrap();
+        }),
+    ];
+    for (at, (how, end)) in ends.iter().enumerate() {
+        let id = format!("t_{at}");
+        block_on(tasks::insert(&database, &task(&id, None))).unwrap();
+        let row = at_work(&database, &id);
+        assert!(block_on(tasks::replace(&database, &row)).unwrap());
+        assert_eq!(used(&database), 1, "{how}");
+        // As long as it works it keeps the one slot.
+        let row = tasks::TaskRow {
+            phase: Some("running".into()),
+            version: row.version + 1,
+            ..row
+        };
+        assert!(block_on(tasks::replace(&database, &row)).unwrap());
+        assert_eq!(used(&database), 1, "{how}");
+        end(&tasks::TaskRow {
+            version: row.version + 1,
+            ..row
+        });
+        assert_eq!(used(&database), 0, "{how}");
+    }
+}
+
+#[test]
+fn tk6_several_rows_are_written_as_each_would_be() {
+    let (one_by_one, together) = (database(), database());
+    let changed = |database: &Native| {
+        server(database, 10);
+        let texts = ["plain", "a \"quoted\" \\ line\nand 👩🏽", "ends\0here", ""];
+        let rows = texts.into_iter().enumerate().map(|(at, text)| {
+            let id = format!("t_{at}");
+            block_on(tasks::insert(database, &task(&id, None))).unwrap();
+            let row = at_work(database, &id);
+            tasks::TaskRow {
+                external_id: Some(text.into()),
+                result: Some(text.into()),
+                progress: 1.0 / 3.0,
+                lease_expires_at_ms: Some(i64::MAX),
+                is_paid: at % 2 == 1,
+                // Somebody else has written the last one.
+                version: row.version + i64::from(at == 3),
+                ..row
+            }
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let expected: Vec<bool> = changed(&one_by_one)
+        .iter()
+        .map(|row| block_on(tasks::replace(&one_by_one, row)).unwrap())
+        .collect();
+    assert_eq!(expected, [true, true, true, false]);
+    let rows = changed(&together);
+    let written = block_on(tasks::replace_all(&together, &rows)).unwrap();
+    let found: Vec<bool> = rows.iter().map(|row| written.contains(&row.id)).collect();
+    assert_eq!(found, expected);
+    for row in &rows {
+        let find = |database| block_on(tasks::find(database, &row.id)).unwrap();
+        assert_eq!(find(&together), find(&one_by_one), "{}", row.id);
+    }
+    assert!(
+        block_on(tasks::replace_all(&together, &[]))
             .unwrap()
-            .unwrap()
-            .used,
-        0
+            .is_empty()
     );
 }
 
@@ -200,7 +327,10 @@ fn op3_overlapping_claims_share_what_is_due() {
 fn rg1_the_same_address_of_the_same_owner_keeps_its_id_and_slots() {
     let database = database();
     server(&database, 2);
-    assert!(block_on(servers::reserve(&database, "s_1", Reservation::slot(100))).unwrap());
+    for id in ["t_1", "t_2"] {
+        block_on(tasks::insert(&database, &task(id, None))).unwrap();
+    }
+    assert!(block_on(tasks::replace(&database, &at_work(&database, "t_1"))).unwrap());
     let again = NewServer {
         id: "s_2".into(),
         tenant: "default".into(),
@@ -218,7 +348,7 @@ fn rg1_the_same_address_of_the_same_owner_keeps_its_id_and_slots() {
         (row.id.as_str(), row.name.as_str(), row.used, row.slots),
         ("s_1", "renamed", 1, 1)
     );
-    assert!(!block_on(servers::reserve(&database, "s_1", Reservation::slot(100))).unwrap());
+    block_on(tasks::replace(&database, &at_work(&database, "t_2"))).expect_err("a slot");
     // A check that was begun before the registration says nothing about it.
     assert!(!block_on(servers::record_check(&database, &row, 100)).unwrap());
     assert!(block_on(servers::record_check(&database, &row, 500)).unwrap());
@@ -259,7 +389,7 @@ fn as1_abandoned_downloads_are_swept_and_live_ones_are_not() {
         &[],
     ))
     .unwrap();
-    block_on(tasks::tidy(&database)).unwrap();
+    block_on(assets::delete_abandoned(&database)).unwrap();
     assert!(block_on(assets::has_chunks(&database, "upload:t_1:r")).unwrap());
     assert!(!block_on(assets::has_chunks(&database, "upload:t_10:r")).unwrap());
     block_on(assets::adopt_chunks(&database, "upload:t_1:r", "sha")).unwrap();
@@ -315,6 +445,7 @@ fn tk10_tenants_get_their_turn_whatever_the_crowd() {
     let served = ["crowd_00", "late_1", "crowd_01", "late_2", "crowd_02"];
     assert_eq!(next(&database, 200, 5), served);
     // What already works for a tenant counts.
+    server(&database, 2);
     let working =
         "UPDATE tasks SET state = 'PROCESSING', phase = 'submit', lease_expires_at_ms = 9,
         server_id = 's_1' WHERE id IN ('crowd_00', 'crowd_01')";

@@ -1,7 +1,7 @@
 //! The end of an attempt or of a task.
 
 use super::{fence, kept, refused, to};
-use crate::command::{Decision, Rejection, Slot};
+use crate::command::{Decision, Rejection};
 use crate::policy::{self, backoff_ms};
 use crate::{ErrorClass, Failure, Phase, State, StateName, Task};
 
@@ -55,7 +55,7 @@ pub(super) fn fail(
     now_ms: i64,
     jitter: f64,
 ) -> Result<Decision, Rejection> {
-    let State::Processing { server_id, .. } = &task.state else {
+    let State::Processing { .. } = &task.state else {
         return Err(refused(task));
     };
     let attempts = policy::attempts(task.kind);
@@ -75,7 +75,6 @@ pub(super) fn fail(
     let asked_ms = retry_after_ms
         .unwrap_or(0)
         .clamp(0, policy::RETRY_AFTER_CAP_MS);
-    let slot = server_id.clone().map_or(Slot::Keep, Slot::Release);
     let mut task = to(
         task,
         State::Waiting {
@@ -87,7 +86,6 @@ pub(super) fn fail(
     task.failures = failures;
     Ok(Decision {
         task,
-        slot,
         update_node: false,
     })
 }
@@ -230,15 +228,10 @@ pub(super) fn failed(task: &Task, failure: Failure, now_ms: i64) -> State {
     }
 }
 
-/// A decision that ends the task: a slot that it holds is freed, the node hears of it.
+/// A decision that ends the task: the node hears of it.
 pub(super) fn ended(task: &Task, state: State) -> Decision {
-    let slot = task
-        .state
-        .server_id()
-        .map_or(Slot::Keep, |id| Slot::Release(id.to_owned()));
     Decision {
         task: to(task, state),
-        slot,
         update_node: true,
     }
 }

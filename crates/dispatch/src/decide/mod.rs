@@ -4,7 +4,7 @@ mod end;
 mod waiting;
 mod work;
 
-use crate::command::{Command, Decision, Rejection, Slot};
+use crate::command::{Command, Decision, Rejection};
 use crate::{Phase, State, Task};
 
 /// What `command` does to `task` at `now_ms`; `jitter` is uniform in 0..1.
@@ -63,10 +63,10 @@ pub fn decide(
     }
 }
 
-fn keeping_slot(task: Task) -> Decision {
+/// The node has nothing to hear of it.
+fn quietly(task: Task) -> Decision {
     Decision {
         task,
-        slot: Slot::Keep,
         update_node: false,
     }
 }
@@ -87,7 +87,7 @@ fn kept(task: &Task, lease_until_ms: i64, next_ms: i64, missed: u32, new_phase: 
         *misses = missed;
         *phase = new_phase;
     }
-    keeping_slot(task)
+    quietly(task)
 }
 
 fn to(task: &Task, state: State) -> Task {

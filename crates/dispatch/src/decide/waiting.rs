@@ -1,8 +1,8 @@
 //! Waiting: somebody takes the task, nobody can, or it comes back because a provider put it off.
 
 use super::end::{ended, fail, failed};
-use super::{fence, keeping_slot, refused, to};
-use crate::command::{Decision, Rejection, Slot};
+use super::{fence, quietly, refused, to};
+use crate::command::{Decision, Rejection};
 use crate::policy::{self, backoff_ms};
 use crate::{Failure, Phase, State, Task};
 
@@ -16,7 +16,6 @@ pub(super) fn acquire(
     let State::Waiting { .. } = &task.state else {
         return Err(refused(task));
     };
-    let slot = server_id.clone().map_or(Slot::Keep, Slot::Reserve);
     let (phase, hold_ms) = match sends {
         true => (Phase::Submit, policy::SUBMIT_HOLD_MS),
         false => (Phase::Reserve, policy::RESERVE_HOLD_MS),
@@ -34,11 +33,7 @@ pub(super) fn acquire(
         },
     );
     task.attempt += 1;
-    Ok(Decision {
-        task,
-        slot,
-        update_node: false,
-    })
+    Ok(quietly(task))
 }
 
 pub(super) fn busy(task: &Task) -> Result<Decision, Rejection> {
@@ -53,7 +48,7 @@ pub(super) fn busy(task: &Task) -> Result<Decision, Rejection> {
     if unserved_since_ms.is_none() {
         return Err(Rejection::NoChange);
     }
-    Ok(keeping_slot(to(
+    Ok(quietly(to(
         task,
         State::Waiting {
             next_action_at_ms: *next_action_at_ms,
@@ -96,7 +91,7 @@ pub(super) fn no_server(task: &Task, timeout_ms: i64, now_ms: i64) -> Result<Dec
             failed(task, Failure::retryable(message), now_ms),
         ));
     }
-    Ok(keeping_slot(to(
+    Ok(quietly(to(
         task,
         State::Waiting {
             next_action_at_ms: now_ms + policy::UNSERVED_CHECK_MS,
@@ -117,7 +112,6 @@ pub(super) fn defer(
 ) -> Result<Decision, Rejection> {
     fence(task, attempt)?;
     let State::Processing {
-        server_id,
         phase: Phase::Reserve | Phase::Submit,
         ..
     } = &task.state
@@ -130,17 +124,12 @@ pub(super) fn defer(
     let pause_ms = retry_after_ms
         .unwrap_or(policy::DEFER_MS)
         .clamp(0, policy::RETRY_AFTER_CAP_MS);
-    let slot = server_id.clone().map_or(Slot::Keep, Slot::Release);
-    Ok(Decision {
-        task: to(
-            task,
-            State::Waiting {
-                next_action_at_ms: now_ms + pause_ms + backoff_ms(1, jitter),
-                unserved_since_ms: None,
-                last_failure: Some(failure),
-            },
-        ),
-        slot,
-        update_node: false,
-    })
+    Ok(quietly(to(
+        task,
+        State::Waiting {
+            next_action_at_ms: now_ms + pause_ms + backoff_ms(1, jitter),
+            unserved_since_ms: None,
+            last_failure: Some(failure),
+        },
+    )))
 }

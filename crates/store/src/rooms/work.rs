@@ -94,8 +94,7 @@ pub async fn live_tasks(
         .collect()
 }
 
-/// Cancels live tasks of a room, gives their slots back, and returns the ids of those that were
-/// still live.
+/// Cancels live tasks of a room, and returns the ids of those that were still live.
 pub async fn cancel_tasks<D: Database>(
     transaction: &Transaction<'_, D>,
     room: &str,
@@ -111,9 +110,6 @@ pub async fn cancel_tasks<D: Database>(
         return Ok(own);
     }
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
-    transaction
-        .query(sql!("rooms/release_slots"), &[list(&own)])
-        .await?;
     let parameters = [list(&own), room.into(), now_ms.into()];
     ids(transaction
         .query(sql!("rooms/cancel_tasks"), &parameters)

@@ -1,1 +1,0 @@
-UPDATE servers SET used = max(used - ?2, 0) WHERE id = ?1

@@ -1,0 +1,1 @@
+UPDATE servers SET rate_until_ms = ?2 WHERE id = ?1
