@@ -30,6 +30,9 @@ const SETTINGS: [&str; 5] = [
     "wal_autocheckpoint",
 ];
 
+/// The place of `synchronous` among them.
+const SYNCHRONOUS: usize = 1;
+
 /// Pragmas that leave nothing on the connection, whatever their argument.
 const HARMLESS: [&str; 16] = [
     "application_id",
@@ -61,8 +64,12 @@ struct Traces {
     counts: AtomicBool,
     /// The statement prepared last must be looked at again when it is next prepared.
     noted: AtomicBool,
+    /// How the file keeps its commits may have been changed.
+    journal: AtomicBool,
     /// Not a trace: whether a long statement is to be interrupted.
     interrupt: AtomicBool,
+    /// Not a trace: a transaction has been committed and is perhaps not on the disk yet.
+    committed: AtomicBool,
 }
 
 impl Traces {
@@ -87,9 +94,10 @@ impl Traces {
             } => {
                 if SETTINGS.contains(&pragma_name) {
                     &self.settings
-                } else if HARMLESS.contains(&pragma_name) || is_kept_in_the_file(pragma_name, value)
-                {
+                } else if HARMLESS.contains(&pragma_name) {
                     return Authorization::Allow;
+                } else if is_kept_in_the_file(pragma_name, value) {
+                    &self.journal
                 } else {
                     &self.lasting
                 }
@@ -130,6 +138,8 @@ pub(super) struct Warm {
     traces: Arc<Traces>,
     /// The settings as they were at first; none for a database in memory, which is not kept.
     settings: Option<[i64; SETTINGS.len()]>,
+    /// Its commits are made durable together with others'.
+    is_shared: bool,
     /// Whether it has had a guest before the present one.
     used_before: bool,
     /// Whether the present guest has changed rows.
@@ -147,6 +157,7 @@ impl Warm {
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         // Without this, SQLite may plan a kept statement anew for each value that is bound to it.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        let is_shared = in_file && share_commits(&connection)?;
         let settings = if in_file {
             read_settings(&connection).ok()
         } else {
@@ -159,12 +170,19 @@ impl Warm {
         }));
         let interrupt = Arc::clone(&traces);
         let end = move || interrupt.interrupt.load(Relaxed);
+        let committed = Arc::clone(&traces);
+        connection.commit_hook(Some(move || {
+            committed.committed.store(true, Relaxed);
+            // The transaction goes on.
+            false
+        }));
         connection.progress_handler(IMPATIENT_STEPS, Some(end));
         Ok(Self {
             connection,
             patience: Cell::new(Patience::Whole),
             traces,
             settings,
+            is_shared,
             used_before: false,
             changed: Cell::new(false),
         })
@@ -208,6 +226,11 @@ impl Warm {
             && self.connection.is_autocommit()
     }
 
+    /// Whether something was committed since this was last asked that others' syncs make durable.
+    pub(super) fn take_committed(&self) -> bool {
+        self.traces.committed.swap(false, Relaxed) && self.is_shared
+    }
+
     pub(super) fn in_transaction(&self) -> bool {
         !self.connection.is_autocommit()
     }
@@ -233,6 +256,7 @@ impl Warm {
         !self.in_transaction()
             && !self.traces.lasting.load(Relaxed)
             && !self.traces.settings.load(Relaxed)
+            && !self.traces.journal.load(Relaxed)
     }
 
     /// The connection as good as new, or nothing when it cannot be.
@@ -242,6 +266,10 @@ impl Warm {
         }
         if self.traces.lasting.load(Relaxed) {
             return None;
+        }
+        if self.traces.journal.swap(false, Relaxed) {
+            self.is_shared = share_commits(&self.connection).ok()?;
+            self.settings.as_mut()?[SYNCHRONOUS] = synchronous(self.is_shared);
         }
         if self.traces.settings.load(Relaxed) {
             for (name, value) in SETTINGS.iter().zip(self.settings?) {
@@ -255,6 +283,21 @@ impl Warm {
         self.changed.set(false);
         Some(self)
     }
+}
+
+/// With a write-ahead log SQLite leaves the sync of a commit to [`super::durable`]; with any other
+/// journal it syncs itself. Whether it is the former.
+fn share_commits(connection: &rusqlite::Connection) -> Result<bool, rusqlite::Error> {
+    let mode =
+        connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))?;
+    let is_shared = mode.eq_ignore_ascii_case("wal");
+    connection.pragma_update(None, SETTINGS[SYNCHRONOUS], synchronous(is_shared))?;
+    Ok(is_shared)
+}
+
+/// NORMAL where commits share their syncs, else FULL.
+fn synchronous(is_shared: bool) -> i64 {
+    if is_shared { 1 } else { 2 }
 }
 
 fn read_settings(

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection::Warm;
+use super::durable::Commits;
 use super::pace::{Pace, Paces};
 use super::{BUSY_TIMEOUT, Error, LOCKED};
 use crate::manifest::SqliteDatabase;
 
-/// Warm connections kept for each file: as many as a busy two-digit number of requests use at
-/// once, few enough that their caches (2 MB each at most) stay small.
-const MAX_WARM: usize = 16;
+/// Warm connections kept for each file: as many as a hundred requests at once have statements on.
+/// One that has to be opened reads the schema and prepares its statements anew, which costs more
+/// than most statements; each takes 2 MB for its cache at most, and the one used last goes first.
+const MAX_WARM: usize = 64;
 
 /// How long a writer waits for all those before it.
 const LONGEST_QUEUE: Duration = Duration::from_secs(30);
@@ -29,6 +31,8 @@ pub(crate) struct Database {
     turns: AtomicU64,
     warm: Mutex<Vec<Warm>>,
     paces: Paces,
+    /// None in memory.
+    commits: Option<Arc<Commits>>,
 }
 
 impl Database {
@@ -40,7 +44,12 @@ impl Database {
         {
             std::fs::create_dir_all(parent)?;
         }
+        let commits = match &location {
+            SqliteDatabase::File(path) => Some(Commits::of(path)),
+            SqliteDatabase::Memory => None,
+        };
         Ok(Arc::new(Self {
+            commits,
             location,
             writer: Arc::new(Semaphore::new(1)),
             turns: AtomicU64::new(0),
@@ -104,6 +113,11 @@ impl Database {
     pub(super) fn kept(&self) -> Option<Warm> {
         let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
         warm.pop()
+    }
+
+    /// The commits of its file.
+    pub(super) fn commits(&self) -> Option<&Arc<Commits>> {
+        self.commits.as_ref()
     }
 
     /// How long a statement has taken so far.

@@ -1,13 +1,15 @@
 //! `spin:sqlite`: databases in files of this machine.
 //!
-//! A connection runs one statement at a time. Three things are better than in a plain
+//! A connection runs one statement at a time. Four things are better than in a plain
 //! implementation without being different to a guest: connections are kept warm behind `open`
 //! (`connection`), write transactions queue fairly for each file instead of racing for SQLite's
-//! lock (`database`), and statements that are quick need no thread of their own (`statement`).
+//! lock (`database`), commits reach the disk together (`durable`), and statements that are quick
+//! need no thread of their own (`statement`).
 
 mod classify;
 mod connection;
 mod database;
+mod durable;
 mod host;
 mod output;
 mod pace;

@@ -10,11 +10,13 @@ use std::time::Instant;
 
 use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
 
 use super::classify::Access;
 use super::connection::{Patience, Warm};
 use super::database::Database;
+use super::durable::{Commits, RunsAlone};
 use super::output::{Answer, Handed, Kept, Output, Refused};
 use super::{Error, MAX_RESULT_BYTES, RowResult, Value, io_error};
 
@@ -68,6 +70,14 @@ impl Session {
         self.warm.is_some()
     }
 
+    /// The commits of the file, if there is one of this connection that is not on the disk yet.
+    fn unsynced(&self) -> Option<Arc<Commits>> {
+        match self.warm.as_ref()?.take_committed() {
+            true => self.database.commits().cloned(),
+            false => None,
+        }
+    }
+
     /// Lets the next writer in when the transaction has ended.
     fn free_permit(&mut self) {
         if !self.warm.as_ref().is_some_and(Warm::in_transaction) {
@@ -89,18 +99,26 @@ pub(super) async fn run(
         let done = run_here(&mut session, &sql, access, &parameters);
         session.database.note_pace(&sql, began.elapsed());
         if let Some(answer) = done {
-            return Ok(answer);
+            return match session.unsynced() {
+                Some(commits) => commits.durable(RunsAlone::here()).await.map(|()| answer),
+                None => Ok(answer),
+            };
         }
     }
+    let runtime = Handle::current();
     let (sender, receiver) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         let mut session = session;
         let mut output = Handed::new(sender);
         let began = Instant::now();
-        let result = execute(&mut session, &sql, access, &parameters, &mut output)
+        let mut result = execute(&mut session, &sql, access, &parameters, &mut output)
             .map_err(Failure::into_error);
         session.database.note_pace(&sql, began.elapsed());
         session.free_permit();
+        if let Some(commits) = session.unsynced() {
+            let durable = runtime.block_on(commits.durable(RunsAlone::BLOCKING));
+            result = result.and(durable);
+        }
         drop(session);
         output.finish(result);
     });
