@@ -42,7 +42,7 @@ pub struct Server {
 #[derive(Serialize, ToSchema)]
 pub struct Cooldown {
     until_ms: i64,
-    /// failing, too-fast or out-of-credit.
+    /// failing, too-fast, out-of-credit or unauthorized.
     reason: Option<String>,
 }
 

@@ -40,6 +40,8 @@ pub enum CallOutcome {
         retry_after_ms: Option<i64>,
     },
     OutOfCredit,
+    /// Its key or its rights are refused.
+    Unauthorized,
 }
 
 /// Why a server cools down: `cooldown_reason` of its row.
@@ -49,19 +51,25 @@ pub enum Cooldown {
     Failing,
     TooFast,
     OutOfCredit,
+    Unauthorized,
 }
 
 impl Cooldown {
-    pub const ALL: [Self; 3] = [Self::Failing, Self::TooFast, Self::OutOfCredit];
+    pub const ALL: [Self; 4] = [
+        Self::Failing,
+        Self::TooFast,
+        Self::OutOfCredit,
+        Self::Unauthorized,
+    ];
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text)
     }
-    /// `servers/reserve.sql` knows the first.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failing => "failing",
             Self::TooFast => "too-fast",
             Self::OutOfCredit => "out-of-credit",
+            Self::Unauthorized => "unauthorized",
         }
     }
 }
@@ -74,6 +82,7 @@ impl CallOutcome {
             Self::Failed => Some(Cooldown::Failing),
             Self::TooFast { .. } => Some(Cooldown::TooFast),
             Self::OutOfCredit => Some(Cooldown::OutOfCredit),
+            Self::Unauthorized => Some(Cooldown::Unauthorized),
         }
     }
 }
@@ -127,7 +136,7 @@ pub fn after_call(before: Standing, outcome: CallOutcome, now_ms: i64, jitter: f
                 ..before
             }
         }
-        CallOutcome::OutOfCredit => Standing {
+        CallOutcome::OutOfCredit | CallOutcome::Unauthorized => Standing {
             cooldown_until_ms: cooling_for(CREDIT_MS),
             ..before
         },

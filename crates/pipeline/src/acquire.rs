@@ -85,14 +85,14 @@ impl<D: Database, W: World> Pipeline<'_, D, W> {
         Ok(is_freed)
     }
 
-    /// How long a task waits while everybody who could take it cools down. Credit does not come
-    /// back by itself.
+    /// How long a task waits while everybody who could take it cools down. Neither credit nor a
+    /// revoked key comes back by itself.
     fn cooling_timeout_ms(&self, task: &Task) -> i64 {
         match &task.state {
             State::Waiting {
                 last_failure: Some(failure),
                 ..
-            } if failure.class == ErrorClass::OutOfCredit => self.settings.no_server_timeout_ms,
+            } if !failure.class.may_retry() => self.settings.no_server_timeout_ms,
             _ => self.settings.no_server_timeout_ms.max(COOLING_MS),
         }
     }

@@ -213,7 +213,7 @@ fn refused(attempt: u32, failure: CallFailure) -> Command {
             }
         }
         // The account cools down: another one can be asked at once.
-        Class::OutOfCredit => Command::Defer {
+        Class::OutOfCredit | Class::Unauthorized => Command::Defer {
             attempt,
             failure: failure_of(failure),
             retry_after_ms: Some(0),

@@ -65,6 +65,7 @@ fn standing(server: &ServerRow) -> Standing {
 pub(crate) fn outcome_of(failure: &CallFailure) -> CallOutcome {
     match failure.class {
         Class::OutOfCredit => CallOutcome::OutOfCredit,
+        Class::Unauthorized => CallOutcome::Unauthorized,
         Class::RateLimited | Class::Busy => CallOutcome::TooFast {
             retry_after_ms: failure.retry_after_ms,
         },
@@ -76,7 +77,7 @@ pub(crate) fn outcome_of(failure: &CallFailure) -> CallOutcome {
 pub(crate) fn class_of(class: Class) -> ErrorClass {
     match class {
         Class::Retryable | Class::RateLimited | Class::Busy => ErrorClass::Retryable,
-        Class::Terminal => ErrorClass::Terminal,
+        Class::Terminal | Class::Unauthorized => ErrorClass::Terminal,
         Class::Moderation => ErrorClass::Moderation,
         Class::OutOfCredit => ErrorClass::OutOfCredit,
     }

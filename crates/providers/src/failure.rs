@@ -10,6 +10,8 @@ pub enum Class {
     Terminal,
     Moderation,
     OutOfCredit,
+    /// The account's key or its rights are refused: nothing was begun, and another account may do it.
+    Unauthorized,
     /// Calls come too fast, or from where they may not: nothing was begun.
     RateLimited,
     /// All slots of the account are taken: nothing was begun, and one frees itself in time.

@@ -206,8 +206,12 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallFailure 
     let mut failure = CallFailure::refused(status, headers, body);
     if let Some(class) = named_class(&document["error"]) {
         failure.class = class;
-    } else if status == StatusCode::PAYMENT_REQUIRED {
-        failure.class = Class::OutOfCredit;
+    } else {
+        match status {
+            StatusCode::PAYMENT_REQUIRED => failure.class = Class::OutOfCredit,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => failure.class = Class::Unauthorized,
+            _ => {}
+        }
     }
     failure
 }

@@ -113,6 +113,24 @@ fn refused(code: u16, status: &str, message: &str, details: Value) -> CallFailur
 }
 
 #[test]
+fn tk7_a_key_that_is_not_valid_is_told_by_its_reason() {
+    let told = |details| refused(400, "INVALID_ARGUMENT", "API key not valid.", details).class;
+    let info = "type.googleapis.com/google.rpc.ErrorInfo";
+    let reason =
+        |reason: &str| json!([{"@type": info, "reason": reason, "domain": "googleapis.com"}]);
+    assert_eq!(told(reason("API_KEY_INVALID")), Class::Unauthorized);
+    assert_eq!(told(reason("SOMETHING_ELSE")), Class::Terminal);
+    for nonsense in [
+        json!(null),
+        json!("API_KEY_INVALID"),
+        json!([7]),
+        json!([{"reason": 1}]),
+    ] {
+        assert_eq!(told(nonsense), Class::Terminal);
+    }
+}
+
+#[test]
 fn tk7_errors_by_their_status() {
     for (code, status, message, class) in [
         (
@@ -127,8 +145,18 @@ fn tk7_errors_by_their_status() {
             "Not available in your country.",
             Class::Terminal,
         ),
-        (401, "UNAUTHENTICATED", "No credentials.", Class::Terminal),
-        (403, "PERMISSION_DENIED", "No permission.", Class::Terminal),
+        (
+            401,
+            "UNAUTHENTICATED",
+            "No credentials.",
+            Class::Unauthorized,
+        ),
+        (
+            403,
+            "PERMISSION_DENIED",
+            "No permission.",
+            Class::Unauthorized,
+        ),
         (404, "NOT_FOUND", "models/x is not found.", Class::Terminal),
         (409, "ABORTED", "Concurrency conflict.", Class::Terminal),
         (

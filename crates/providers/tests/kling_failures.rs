@@ -7,7 +7,7 @@ use providers::kling::{
 use providers::{Begun, CallFailure, Class, Report};
 use serde_json::{Value, json};
 
-use Class::{Busy, Moderation, OutOfCredit, RateLimited, Retryable, Terminal};
+use Class::{Busy, Moderation, OutOfCredit, RateLimited, Retryable, Terminal, Unauthorized};
 
 fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap()
@@ -25,15 +25,15 @@ fn failure(http: u16, headers: &HeaderMap, body: &[u8]) -> CallFailure {
 fn tk7_every_code_of_kling_has_a_class() {
     // Status, code, class, whether the submission may have begun.
     let table = [
-        (401, 1000, Terminal, false),
-        (401, 1001, Terminal, false),
-        (401, 1002, Terminal, false),
+        (401, 1000, Unauthorized, false),
+        (401, 1001, Unauthorized, false),
+        (401, 1002, Unauthorized, false),
         (401, 1003, Terminal, false),
         (401, 1004, Retryable, false),
-        (429, 1100, Terminal, false),
+        (429, 1100, Unauthorized, false),
         (429, 1101, OutOfCredit, false),
         (429, 1102, OutOfCredit, false),
-        (403, 1103, Terminal, false),
+        (403, 1103, Unauthorized, false),
         (400, 1200, Terminal, false),
         (400, 1201, Terminal, false),
         (404, 1202, Terminal, false),
@@ -42,7 +42,7 @@ fn tk7_every_code_of_kling_has_a_class() {
         (400, 1301, Moderation, false),
         (429, 1302, RateLimited, false),
         (429, 1303, Busy, false),
-        (429, 1304, Terminal, false),
+        (429, 1304, Unauthorized, false),
         (500, 5000, Retryable, true),
         (503, 5001, Retryable, true),
         (504, 5002, Retryable, true),

@@ -14,7 +14,7 @@ fn answered(status: u16, body: &str, wanted: Wanted) -> Result<Begun, CallFailur
 
 #[test]
 fn tk7_errors_by_what_they_name_and_by_their_status() {
-    use Class::{Moderation, OutOfCredit, Retryable, Terminal};
+    use Class::{Moderation, OutOfCredit, Retryable, Terminal, Unauthorized};
     for (status, kind, code, class) in [
         (400, json!("invalid_request_error"), json!(null), Terminal),
         (
@@ -40,7 +40,7 @@ fn tk7_errors_by_what_they_name_and_by_their_status() {
             401,
             json!("invalid_request_error"),
             json!("invalid_api_key"),
-            Terminal,
+            Unauthorized,
         ),
         (402, json!(null), json!(null), OutOfCredit),
         (402, json!(null), json!(402), OutOfCredit),
@@ -49,7 +49,7 @@ fn tk7_errors_by_what_they_name_and_by_their_status() {
             403,
             json!(null),
             json!("unsupported_country_region_territory"),
-            Terminal,
+            Unauthorized,
         ),
         (
             404,

@@ -170,8 +170,8 @@ fn tk7_errors_of_operations_by_their_code() {
 fn tk7_refused_polls() {
     for (status, class) in [
         (400, Class::Terminal),
-        (401, Class::Terminal),
-        (403, Class::Terminal),
+        (401, Class::Unauthorized),
+        (403, Class::Unauthorized),
         (429, Class::Retryable),
         (500, Class::Retryable),
         (503, Class::Retryable),

@@ -71,15 +71,16 @@ impl Accounts {
 
     fn kling_begins(&mut self, sim: &Sim, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         self.asked_at_ms.push(sim.now());
-        let refusal = match sim.fault(20).then(|| sim.random(4)) {
+        let refusal = match sim.fault(20).then(|| sim.random(5)) {
             Some(0) => Some((429, 1302, "rate limit")),
             Some(1) => Some((429, 1303, "parallel task over resource pack limit")),
             Some(2) => Some((429, 1102, "resource pack depleted")),
+            Some(3) => Some((401, 1002, "access key not found")),
             Some(_) => Some((500, 5000, "internal error")),
             None => None,
         };
         if let Some((code, number, words)) = refusal {
-            self.put_off += u64::from(code == 429);
+            self.put_off += u64::from(matches!(code, 401 | 429));
             return reply(code, &json!({"code": number, "message": words}));
         }
         let body: Value = serde_json::from_slice(request.body()).unwrap();

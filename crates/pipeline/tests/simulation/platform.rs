@@ -273,6 +273,13 @@ impl<'a> Platform<'a> {
             if row.state == "FINISHED" && row.kind != "image_desc" {
                 self.check_asset(&row);
             }
+            let attempt = u32::try_from(row.attempt).unwrap();
+            let is_given_up = (row.id.clone(), attempt);
+            assert!(
+                row.state != "FINISHED"
+                    || !self.sim.provider.borrow().given_up.contains(&is_given_up),
+                "the provider was told to give up what has FINISHED: {row:?}"
+            );
         }
         assert_eq!(
             self.count("SELECT count(*) AS n FROM asset_chunks WHERE asset_id LIKE 'upload:%'"),

@@ -25,6 +25,8 @@ pub struct Provider {
     /// Submissions with a key that was known.
     pub repeated: u64,
     pub file_bytes: usize,
+    /// Tasks and attempts that were given up.
+    pub given_up: Vec<(String, u32)>,
 }
 
 impl Provider {
@@ -48,6 +50,12 @@ impl Provider {
                 Some(job) => status(200, self.report(sim, job).to_string().as_bytes()),
                 None => status(404, b""),
             },
+            (&Method::DELETE, id) => {
+                let job = self.jobs.iter().find(|job| job.id == id);
+                let given_up = job.map(|job| (job.task_id.clone(), job.attempt));
+                self.given_up.extend(given_up);
+                status(204, b"")
+            }
             _ => status(204, b""),
         }
     }

@@ -26,13 +26,18 @@ fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-/// The status alone decides: 429, 500, 503 and 504 are worth another try, even where the words
+/// What is about the key tells so. Else the status alone decides: 429, 500, 503 and 504 are worth another try, even where the words
 /// speak of a day's quota or of billing, for the limits of a minute use the same ones.
 fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallFailure {
     let document: Value = serde_json::from_slice(body).unwrap_or_default();
     let mut failure = CallFailure::refused(status, headers, body);
     let told_ms = retry_delay_ms(&document["error"]["details"]);
     failure.retry_after_ms = failure.retry_after_ms.max(told_ms);
+    let is_about_key = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        || has_reason(&document["error"]["details"], "API_KEY_INVALID");
+    if is_about_key {
+        failure.class = Class::Unauthorized;
+    }
     failure
 }
 
@@ -46,6 +51,12 @@ pub(super) fn told(error: &Value, headers: &HeaderMap, body: &[u8]) -> CallFailu
         Some(status) => refused(status, headers, body),
         None => of_operation(error),
     }
+}
+
+/// A key that is not valid is told with 400; the reason of `google.rpc.ErrorInfo` tells it apart.
+fn has_reason(details: &Value, reason: &str) -> bool {
+    let mut details = details.as_array().into_iter().flatten();
+    details.any(|detail| detail["reason"] == reason)
 }
 
 /// `google.rpc.RetryInfo` among the details of an error.

@@ -9,9 +9,13 @@ use crate::{CallFailure, Class};
 
 /// The published codes: what each means for the attempt, and for people.
 const CODES: [(i64, Class, &str); 21] = [
-    (1000, Class::Terminal, "the account's keys are refused"),
-    (1001, Class::Terminal, "no keys were presented"),
-    (1002, Class::Terminal, "the account's keys are not valid"),
+    (1000, Class::Unauthorized, "the account's keys are refused"),
+    (1001, Class::Unauthorized, "no keys were presented"),
+    (
+        1002,
+        Class::Unauthorized,
+        "the account's keys are not valid",
+    ),
     (
         1003,
         Class::Terminal,
@@ -19,14 +23,18 @@ const CODES: [(i64, Class, &str); 21] = [
     ),
     // The next call makes a new token.
     (1004, Class::Retryable, "the token has expired"),
-    (1100, Class::Terminal, "something is wrong with the account"),
+    (
+        1100,
+        Class::Unauthorized,
+        "something is wrong with the account",
+    ),
     (1101, Class::OutOfCredit, "the account is in arrears"),
     (
         1102,
         Class::OutOfCredit,
         "the account's packages are used up",
     ),
-    (1103, Class::Terminal, "the account may not do this"),
+    (1103, Class::Unauthorized, "the account may not do this"),
     (1200, Class::Terminal, "the request does not fit"),
     (1201, Class::Terminal, "a parameter does not fit"),
     (1202, Class::Terminal, "there is no such method"),
@@ -41,7 +49,7 @@ const CODES: [(i64, Class, &str); 21] = [
     (1303, Class::Busy, "all slots of the account are taken"),
     (
         1304,
-        Class::Terminal,
+        Class::Unauthorized,
         "our address is not on the account's list of allowed ones",
     ),
     (5000, Class::Retryable, "an error of its own"),
