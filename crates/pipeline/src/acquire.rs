@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use dispatch::{Command, Decision, ErrorClass, State, Task, decide};
+use dispatch::{Command, Decision, State, Task, decide};
 use fleet::{Candidate, Choice, Cooldown, Model, Rate, ServerState, Wish, choose, model_of};
 use serde_json::Value;
 use store::servers::ServerRow;
