@@ -135,7 +135,7 @@ async fn tk8_an_openai_compatible_account_draws_and_writes_and_its_refusals_are_
     );
     for (status, code, words, class) in [
         (400, "content_policy_violation", "not allowed", "moderation"),
-        (401, "invalid_api_key", "no such key", "terminal"),
+        (404, "model_not_found", "no such model", "terminal"),
     ] {
         let error =
             json!({"error": {"message": words, "type": "invalid_request_error", "code": code}});
@@ -191,32 +191,38 @@ async fn tk7_a_paid_call_whose_answer_is_lost_is_looked_up_or_given_up_and_never
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tk10_an_account_that_is_full_or_empty_costs_no_attempt_and_the_next_one_is_asked() {
+async fn tk10_an_account_that_is_full_empty_or_shut_costs_no_attempt_and_the_next_one_is_asked() {
     let stack = Stack::start().await;
     let project = stack.project("tk10-accounts").await;
     let admin = stack.api("root", "admin");
     let api = stack.api("alice", "editor");
-    let (first, second) = (Account::start().await, Account::start().await);
-    let server = first.register(&admin, "kling", json!({})).await;
+    let second = Account::start().await;
     second
         .register(&admin, "kling", json!({"tier": 1, "token": "the-key-2"}))
         .await;
-    let refusal = |code: i64, words: &str| {
+    let refusal = |status: u16, code: i64, words: &str| {
         let body = json!({"code": code, "message": words});
-        Next::Refuse(429, body)
+        Next::Refuse(status, body)
     };
-    first.next(refusal(1102, "resource pack depleted"));
-    let task = submit(&api, &project, "one").await;
-    let task = ended(&api, &task).await;
-    assert_eq!(task["state"], "FINISHED", "{task}");
-    assert_eq!((first.begun().len(), second.begun().len()), (0, 1));
-    let path = format!("/api/servers/{}", server["id"].as_str().expect("an id"));
-    let cooling = admin.get(&path).await.json();
-    assert_eq!(cooling["cooldown"]["reason"], "out-of-credit", "{cooling}");
+    for (at, (status, code, reason)) in [(429, 1102, "out-of-credit"), (401, 1002, "unauthorized")]
+        .into_iter()
+        .enumerate()
+    {
+        let first = Account::start().await;
+        let server = first.register(&admin, "kling", json!({})).await;
+        first.next(refusal(status, code, "not with this account"));
+        let task = submit(&api, &project, reason).await;
+        let task = ended(&api, &task).await;
+        assert_eq!(task["state"], "FINISHED", "{task}");
+        assert_eq!((first.begun().len(), second.begun().len()), (0, at + 1));
+        let path = format!("/api/servers/{}", server["id"].as_str().expect("an id"));
+        let cooling = admin.get(&path).await.json();
+        assert_eq!(cooling["cooldown"]["reason"], reason, "{cooling}");
+    }
     // The other one has no slot for it just now: five times, and it is still the first attempt
     // that could fail.
     for _ in 0..5 {
-        second.next(refusal(1303, "parallel task over resource pack limit"));
+        second.next(refusal(429, 1303, "parallel task over resource pack limit"));
     }
     let task = submit(&api, &project, "two").await;
     let path = format!("/api/task/{task}");

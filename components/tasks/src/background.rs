@@ -11,9 +11,9 @@ use store::tasks::TaskRow;
 use crate::pipeline_failed;
 use crate::world::Platform;
 
-/// Passes whose submissions are on their way, in one instance. What waits meanwhile is taken when
-/// one of them has ended: together, which costs less.
-const PASSES: usize = 8;
+/// Passes whose submissions are on their way, in one instance: so many that a provider that hangs
+/// keeps nobody from the others. What waits beyond is taken when one of them has ended.
+const PASSES: usize = 64;
 
 /// Who gives tasks to servers in this instance: one at a time, so that whatever comes while a pass
 /// is under way is taken by the next one together.
