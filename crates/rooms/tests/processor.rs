@@ -205,7 +205,7 @@ fn tk1_deleting_a_node_cancels_its_task_and_frees_the_slot() {
     world.sql(
         "INSERT INTO servers (id, tenant, owner, name, url, kinds, slots, used, state,
             changed_at_ms, next_check_at_ms, created_at_ms)
-         VALUES ('s1', 'default', 'o', 's', 'http://x', '[]', 2, 1, 'ONLINE', 0, 0, 0)",
+         VALUES ('s1', 'default', 'o', 's', 'http://x', '[]', 2, 0, 'ONLINE', 0, 0, 0)",
         &[],
     );
     world.sql(
@@ -213,6 +213,7 @@ fn tk1_deleting_a_node_cancels_its_task_and_frees_the_slot() {
             server_id = 's1'",
         &[],
     );
+    assert_eq!(world.number("SELECT used AS n FROM servers"), 1);
     receive(&alice, &world.turn(2, vec![]));
     let deleted = edit(&alice, "i1", &[("deleted", true.into())]);
     world.turn(3, vec![update(1, 2, vec![deleted])]);
